@@ -1,0 +1,1 @@
+"""BERT: `configuration_bert.BertConfig` and the model classes of `modeling_bert`."""

@@ -1,0 +1,380 @@
+"""Outlining: the tensor-only part of a forward becomes a method of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from rewriter import Example, Kind, Pass, PassContext, Safety
+from rewriter.dataflow import live_before, maybe_assigned, parameter_names, reads, surely_assigned
+from rewriter.tree import dotted_name, find, replace
+
+from .forwards import FLAT_SUFFIX, ModuleClass, module_classes, self_attribute, self_name
+
+_MUTATORS = {"append", "extend", "insert", "pop", "remove", "clear", "update", "add", "setdefault", "popitem", "discard"}
+_IMPURE = ("random.", "numpy.random.", "time.", "warnings.", "logging.")
+_INDENT = "    "
+_LINE_LENGTH = 119
+
+
+class CannotOutline(Exception):
+    """Why a forward is left as it is; the message is the reason shown to the user."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """The statements to outline, as indices into the forward's body, and what crosses their border.
+
+    Attributes:
+        start: Index of the first statement.
+        stop: Index after the last.
+        inputs: Local names that become parameters, in the order the forward binds them.
+        outputs: Local names that become the returned tuple.
+        undefined: Outputs that a path may leave unbound; the flat method binds them to None first.
+    """
+
+    start: int
+    stop: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    undefined: tuple[str, ...]
+
+
+class Flatten(Pass):
+    """Move the layer loop of a forward into a method that takes and returns only tensors, tuples, None and flags.
+
+    The public forward keeps its name, signature, flags, return types and errors: what settles the flags stays before the
+    call, what packs the outputs stays after it. The region, its parameters and its results come from a data-flow
+    analysis, not from names.
+    """
+
+    name = "flatten"
+    kind = Kind.GRAPH
+    safety = Safety.EXACT
+    before = ("jit",)
+    after = ("mint",)
+    examples = (
+        Example(
+            title="the loop moves, the packing stays",
+            before='''\
+from mindspore import nn
+
+
+class Encoder(nn.Cell):
+    def __init__(self, size):
+        super().__init__()
+        self.layers = nn.CellList([nn.Dense(8, 8) for _ in range(size)])
+
+    def construct(self, x, keep=False):
+        kept = () if keep else None
+        for layer in self.layers:
+            if keep:
+                kept = kept + (x,)
+            x = layer(x)
+        if not keep:
+            return x
+        return {"last": x, "kept": kept}
+''',
+            after='''\
+from mindspore import nn
+
+
+class Encoder(nn.Cell):
+    def __init__(self, size):
+        super().__init__()
+        self.layers = nn.CellList([nn.Dense(8, 8) for _ in range(size)])
+
+    def construct(self, x, keep=False):
+        kept = () if keep else None
+        x, kept = self._construct_flat(x, keep, kept)
+        if not keep:
+            return x
+        return {"last": x, "kept": kept}
+
+    def _construct_flat(self, x, keep, kept):
+        """The part of `construct` that only computes on tensors."""
+        for layer in self.layers:
+            if keep:
+                kept = kept + (x,)
+            x = layer(x)
+        return x, kept
+''',
+        ),
+        Example(
+            title="a loop that changes an object of the caller stays",
+            before='''\
+from mindspore import nn
+
+
+class Encoder(nn.Cell):
+    def __init__(self, size):
+        super().__init__()
+        self.layers = nn.CellList([nn.Dense(8, 8) for _ in range(size)])
+
+    def construct(self, x, kept):
+        for layer in self.layers:
+            x = layer(x)
+            kept.append(x)
+        return x
+''',
+            reason="changes `kept` in place",
+        ),
+    )
+
+    def rewrite(self, context: PassContext) -> cst.Module:
+        """Outline every forward whose class loops over a list of modules."""
+        changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement]] = {}
+        for owner in module_classes(context):
+            forward = owner.method(context.dialect.forward)
+            if forward is None:
+                continue
+            at = _loop_statement(owner, forward)
+            if at is None:
+                continue
+            what = f"{owner.node.name.value}.{forward.name.value}"
+            try:
+                name = _flat_name(owner, forward)
+                region = find_region(forward, at, context)
+                changes[forward] = cst.FlattenSentinel(outline(forward, region, name, context))
+            except CannotOutline as why:
+                context.skipped(forward.body.body[at], what, str(why))
+            else:
+                context.rewritten(forward.body.body[at], what, f"the loop over the layers became {name}")
+        return replace(context.tree, changes)  # type: ignore[arg-type]
+
+
+def _flat_name(owner: ModuleClass, forward: cst.FunctionDef) -> str:
+    """Return a free name for the flat method."""
+    name = f"_{forward.name.value}{FLAT_SUFFIX}"
+    if any(method.name.value == name for method in owner.methods()):
+        raise CannotOutline(f"the class already has a method `{name}`")
+    return name
+
+
+def _loop_statement(owner: ModuleClass, forward: cst.FunctionDef) -> int | None:
+    """Return the index of the first statement of `forward` that holds a loop over modules."""
+    self_ = self_name(forward)
+    if self_ is None:
+        return None
+    for index, statement in enumerate(forward.body.body):
+        for loop in find(statement, cst.For, into_functions=False):
+            if _is_module_loop(loop, owner.lists, self_):
+                return index
+    return None
+
+
+def _is_module_loop(loop: cst.For, lists: frozenset[str], self_: str) -> bool:
+    """Tell whether a loop runs over `self.<list>`, or over `self.<attribute>` and calls what it finds there."""
+    attributes = {name for node in find(loop.iter, cst.Attribute) if (name := self_attribute(node, self_)) is not None}
+    if attributes & lists:
+        return True
+    bound = {name.value for name in find(loop.target, cst.Name)}
+    called = {call.func.value for call in find(loop.body, cst.Call) if isinstance(call.func, cst.Name)}
+    return bool(attributes) and bool(bound & called)
+
+
+def find_region(forward: cst.FunctionDef, at: int, context: PassContext) -> Region:
+    """Return the largest region around statement `at` that a graph can hold.
+
+    Args:
+        forward: The method.
+        at: Index of the statement with the layer loop.
+        context: For names and lines.
+
+    Raises:
+        CannotOutline: The loop itself cannot be moved.
+    """
+    body = [statement for statement in forward.body.body if isinstance(statement, cst.BaseStatement)]
+    self_ = self_name(forward) or "self"
+    _check(body[at], self_, context)
+    stop = at + 1
+    while stop < len(body) and _may_join(body[stop], self_, context):
+        stop += 1
+    return _borders(forward, body, at, stop, self_)
+
+
+def _borders(
+    forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start: int, stop: int, self_: str
+) -> Region:
+    parameters = parameter_names(forward)
+    prologue, region, epilogue = body[:start], body[start:stop], body[stop:]
+    after = live_before(epilogue, frozenset())
+    assigned = maybe_assigned(region)
+    order = dict.fromkeys([*parameters, *_in_order(prologue), *_in_order(region)])
+    outputs = [name for name in order if name in assigned and name in after]
+    if not outputs:
+        raise CannotOutline("nothing that the loop computes is used after it")
+    surely = surely_assigned(prologue, frozenset(parameters)) or frozenset()
+    earlier = frozenset(parameters) | maybe_assigned(prologue)
+    live = (live_before(region, frozenset(outputs)) & earlier) - {self_}
+    if unsure := sorted(live - surely):
+        raise CannotOutline(f"`{unsure[0]}` may be unbound when the loop starts")
+    inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
+    bound = surely_assigned(region, frozenset(inputs)) or frozenset()
+    _check_mutation(region, frozenset(inputs))
+    undefined = tuple(name for name in outputs if name not in bound)
+    return Region(start, stop, tuple(dict.fromkeys(inputs)), tuple(outputs), undefined)
+
+
+def _in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
+    """Return the names that `statements` bind, in the order of their first occurrence."""
+    bound = maybe_assigned(statements)
+    found: dict[str, None] = {}
+    for statement in statements:
+        for name in find(statement, cst.Name):
+            if name.value in bound:
+                found.setdefault(name.value)
+    return list(found)
+
+
+def _may_join(statement: cst.BaseStatement, self_: str, context: PassContext) -> bool:
+    """Tell whether a statement after the loop can go into the graph with it: it binds names, and no more."""
+    if not maybe_assigned([statement]):
+        return False
+    try:
+        _check(statement, self_, context)
+    except CannotOutline:
+        return False
+    return True
+
+
+def _check(statement: cst.CSTNode, self_: str, context: PassContext) -> None:
+    """Refuse what must not run at compile time only, or what STRICT cannot hold.
+
+    Raises:
+        CannotOutline: With the line and the construct.
+    """
+    if isinstance(statement, cst.If) and _is_checkpointing(statement.test, self_):
+        # Never compiled: while training with gradient checkpointing the flat method runs as plain Python.
+        if statement.orelse is not None:
+            _check(statement.orelse, self_, context)
+        return
+    refused = _refused(statement, self_, context)
+    if refused is not None:
+        raise CannotOutline(f"line {context.line(statement)}: {refused}")
+    for child in statement.children:
+        _check(child, self_, context)
+
+
+def _refused(node: cst.CSTNode, self_: str, context: PassContext) -> str | None:
+    if isinstance(node, cst.Return):
+        return "`return` inside the loop"
+    if isinstance(node, (cst.Yield, cst.Await)):
+        return "the loop yields"
+    if isinstance(node, (cst.Try, cst.TryStar)):
+        return "`try` cannot be compiled"
+    if isinstance(node, cst.With):
+        return "`with` cannot be compiled"
+    if isinstance(node, (cst.Global, cst.Nonlocal)):
+        return "the loop rebinds a name of an outer scope"
+    if isinstance(node, (cst.Import, cst.ImportFrom)):
+        return "`import` cannot be compiled"
+    if isinstance(node, (cst.Assign, cst.AugAssign, cst.AnnAssign)):
+        targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
+        for target in targets:
+            if self_attribute(target, self_) is not None:
+                return f"the loop sets `{dotted_name(target)}`"
+    if isinstance(node, cst.Call):
+        name = context.qualified_name(node.func)
+        if name is not None and name.startswith(_IMPURE):
+            return f"`{name}` would run once, when the graph is compiled, instead of on every call"
+        method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
+        if method in ("warning", "warn", "info", "asnumpy", "item", "tolist"):
+            return f"`.{method}()` has to run on every call, outside the graph"
+        if method == "_gradient_checkpointing_func":
+            return "gradient checkpointing outside training cannot be compiled"
+    return None
+
+
+def _is_checkpointing(test: cst.CSTNode, self_: str) -> bool:
+    """Tell whether `test` holds only while training with gradient checkpointing."""
+    if not (isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.And)):
+        return False
+    names = {self_attribute(test.left, self_), self_attribute(test.right, self_)}
+    return names == {"gradient_checkpointing", "training"}
+
+
+def _check_mutation(region: Sequence[cst.BaseStatement], inputs: frozenset[str]) -> None:
+    """Refuse to move statements that change an object made outside: a graph works on a copy of it."""
+    for statement in region:
+        for call in find(statement, cst.Call):
+            if (
+                isinstance(call.func, cst.Attribute)
+                and call.func.attr.value in _MUTATORS
+                and isinstance(call.func.value, cst.Name)
+                and call.func.value.value in inputs
+            ):
+                raise CannotOutline(f"changes `{call.func.value.value}` in place")
+        for target in find(statement, cst.AssignTarget):
+            if isinstance(target.target, cst.Subscript) and (names := reads(target.target.value) & inputs):
+                raise CannotOutline(f"changes `{min(names)}` in place")
+
+
+def outline(
+    forward: cst.FunctionDef, region: Region, name: str, context: PassContext
+) -> tuple[cst.FunctionDef, cst.FunctionDef]:
+    """Return the forward that calls the flat method, and the flat method.
+
+    Args:
+        forward: The method as it is.
+        region: What to move.
+        name: Name of the flat method.
+        context: For the module's newline and indent.
+    """
+    self_ = self_name(forward) or "self"
+    body = list(forward.body.body)
+    moved = body[region.start : region.stop]
+    call = _call_statement(region, name, self_)
+    lead = getattr(moved[0], "leading_lines", ())
+    blank = [line for line in lead if line.comment is None][:1] if lead and lead[0].comment is None else []
+    new_forward = forward.with_changes(
+        body=forward.body.with_changes(
+            body=[*body[: region.start], call.with_changes(leading_lines=blank), *body[region.stop :]]
+        )
+    )
+    moved[0] = moved[0].with_changes(leading_lines=[line for line in lead if line.comment is not None])
+    flat = _parse_method(region, name, self_, forward.name.value)
+    flat = flat.with_changes(
+        leading_lines=[cst.EmptyLine(indent=False)],
+        body=flat.body.with_changes(body=[*flat.body.body[:-1], *moved, flat.body.body[-1]]),
+    )
+    return new_forward, flat
+
+
+def _call_statement(region: Region, name: str, self_: str) -> cst.SimpleStatementLine:
+    left = ", ".join(region.outputs) if len(region.outputs) > 1 else f"({region.outputs[0]},)"
+    right = f"{self_}.{name}({', '.join(region.inputs)})"
+    room = _LINE_LENGTH - 2 * len(_INDENT)
+    if len(f"{left} = {right}") > room:
+        right = _wrapped(f"{self_}.{name}(", region.inputs, ")")
+    if len(f"{left} = {self_}.{name}(") > room:
+        left = _wrapped("(", region.outputs, ")")
+    text = f"{left} = {right}"
+    statement = cst.parse_statement(text)
+    assert isinstance(statement, cst.SimpleStatementLine)
+    return statement
+
+
+def _wrapped(head: str, items: Sequence[str], tail: str) -> str:
+    """Lay a call or signature out with one item a line, as formatters do."""
+    inner = "".join(f"\n{_INDENT}{item}," for item in items)
+    return f"{head}{inner}\n{tail}"
+
+
+def _parse_method(region: Region, name: str, self_: str, forward: str) -> cst.FunctionDef:
+    parameters = [self_, *region.inputs]
+    signature = f"def {name}({', '.join(parameters)}):"
+    if len(signature) + len(_INDENT) > _LINE_LENGTH:
+        signature = _wrapped(f"def {name}(", parameters, "):")
+    results = ", ".join(region.outputs) + ("," if len(region.outputs) == 1 else "")
+    lines = [
+        signature,
+        f'{_INDENT}"""The part of `{forward}` that only computes on tensors."""',
+        *(f"{_INDENT}{item} = None" for item in region.undefined),
+        f"{_INDENT}return {results}",
+    ]
+    method = cst.parse_statement("\n".join(lines) + "\n")
+    assert isinstance(method, cst.FunctionDef)
+    return method

@@ -1,0 +1,5 @@
+"""The jit wrapper for flat methods, in the spelling of the chosen MindSpore version."""
+
+from .wrap import Jit
+
+__all__ = ["Jit"]

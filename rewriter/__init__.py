@@ -1,0 +1,69 @@
+"""Rewriter: rewrites HuggingFace-style MindSpore modeling files for static graphs, and proves that nothing changed.
+
+The names below are the public API; a plugin imports from here and from nowhere deeper. They load on first use, so that
+`import rewriter` costs nothing and the text side never imports MindSpore.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .api import install, optimize, rewrite
+    from .context import PassContext
+    from .dialects import Dialect
+    from .errors import RewriterError
+    from .hookspecs import hookimpl
+    from .passes import Example, Kind, Outcome, Pass, PassReport, Safety, Site
+    from .pipeline import Result
+    from .targets import Device, Target
+
+_HOME = {
+    "install": ".api",
+    "optimize": ".api",
+    "rewrite": ".api",
+    "PassContext": ".context",
+    "Dialect": ".dialects",
+    "RewriterError": ".errors",
+    "hookimpl": ".hookspecs",
+    "Example": ".passes",
+    "Kind": ".passes",
+    "Outcome": ".passes",
+    "Pass": ".passes",
+    "PassReport": ".passes",
+    "Safety": ".passes",
+    "Site": ".passes",
+    "Result": ".pipeline",
+    "Device": ".targets",
+    "Target": ".targets",
+}
+
+__all__ = [
+    "Device",
+    "Dialect",
+    "Example",
+    "Kind",
+    "Outcome",
+    "Pass",
+    "PassContext",
+    "PassReport",
+    "Result",
+    "RewriterError",
+    "Safety",
+    "Site",
+    "Target",
+    "__version__",
+    "hookimpl",
+    "install",
+    "optimize",
+    "rewrite",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'rewriter' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name], __name__), name)

@@ -1,0 +1,106 @@
+"""What a pass is handed: the tree, its names and lines, the target, and a place to say what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import libcst as cst
+
+from .dialects import Dialect
+from .imports import ImportPlan
+from .passes import Outcome, Site
+from .source import SourceFile
+from .targets import Target
+from .tree import Names, first_line, lines_of, walk
+
+
+class FileFacts:
+    """What is known of a file as it was read, computed once and shared by all passes.
+
+    Args:
+        source: The file.
+        dialect: How it spells the framework.
+        target: What it is rewritten for.
+        standalone: Whether the result is written outside the package of the original.
+    """
+
+    def __init__(self, source: SourceFile, dialect: Dialect, target: Target, *, standalone: bool) -> None:
+        self.source = source
+        self.dialect = dialect
+        self.target = target
+        self.standalone = standalone
+        self.imports = ImportPlan()
+
+    @cached_property
+    def names(self) -> Names:
+        """Scope analysis of the file as it was read."""
+        return Names(self.source.tree, self.source.package)
+
+    @cached_property
+    def lines(self) -> dict[cst.CSTNode, int]:
+        """Line of every node of the file as it was read."""
+        return lines_of(self.source.tree)
+
+
+class PassContext:
+    """One pass at work on one file.
+
+    Attributes:
+        tree: The tree as the passes before left it.
+        facts: What is known of the file as it was read.
+    """
+
+    def __init__(self, pass_name: str, tree: cst.Module, facts: FileFacts) -> None:
+        self.tree = tree
+        self.facts = facts
+        self.imports = facts.imports.copy()
+        self.sites: list[Site] = []
+        self._pass_name = pass_name
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the file spells the framework."""
+        return self.facts.dialect
+
+    @property
+    def target(self) -> Target:
+        """Device and MindSpore version of the result."""
+        return self.facts.target
+
+    def qualified_name(self, node: cst.CSTNode) -> str | None:
+        """Return what an expression stands for by its imports (`mindspore.ops.cat`), or None; see `Names.qualified`."""
+        return self.facts.names.qualified(node)
+
+    def line(self, node: cst.CSTNode) -> int:
+        """Return the line of `node` in the file as it was read; for a node that a pass made, of its first old part."""
+        line = first_line(node, self.facts.lines)
+        if line:
+            return line
+        return next((known for part in walk(node) if (known := self.facts.lines.get(part, 0))), 0)
+
+    def rewritten(self, node: cst.CSTNode, what: str, note: str) -> None:
+        """Say that the place `node` was rewritten, and into what."""
+        self._add(node, what, Outcome.REWRITTEN, note)
+
+    def skipped(self, node: cst.CSTNode, what: str, reason: str) -> None:
+        """Say that the place `node` was looked at and left, and why."""
+        self._add(node, what, Outcome.SKIPPED, reason)
+
+    def use(self, qualified: str) -> str:
+        """Return the text that names `qualified` in this file, arranging for an import where there is none.
+
+        Args:
+            qualified: For example `mindspore.mint.nn.functional.linear` or `mindspore.mint`.
+
+        Returns:
+            For example `mint.nn.functional.linear`; under another name when `mint` is taken in the file.
+        """
+        return self.imports.local_name(qualified, self.facts.names, self.tree)
+
+    def _add(self, node: cst.CSTNode, what: str, outcome: Outcome, reason: str) -> None:
+        self.sites.append(Site(self._pass_name, self.line(node), what, outcome, reason))
+
+
+Progress = Callable[[str], None]
+"""Called with the name of each pass before it runs."""

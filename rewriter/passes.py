@@ -1,0 +1,126 @@
+"""A pass, as its author sees it, and the words its outcome is told in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from .context import PassContext
+
+
+class Kind(str, Enum):
+    """What a pass works on (DESIGN, "Words")."""
+
+    SOURCE = "source"
+    GRAPH = "graph"
+    WEIGHTS = "weights"
+
+
+class Safety(str, Enum):
+    """What a pass promises about the numbers."""
+
+    EXACT = "exact"
+    """Bit-identical results are expected."""
+    ROUNDING = "rounding"
+    """The same mathematics in another order of operations."""
+    APPROXIMATE = "approximate"
+    """Other mathematics; runs only when asked for by name."""
+
+
+class Outcome(str, Enum):
+    """What became of a site."""
+
+    REWRITTEN = "rewritten"
+    SKIPPED = "skipped"
+    ROLLED_BACK = "rolled back"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One place in a file that a pass considered.
+
+    Attributes:
+        pass_name: Which pass.
+        line: 1-based line in the file as it was read; 0 for a place that another pass made.
+        what: The construct in a few words, e.g. `mindspore.ops.cat`.
+        outcome: Rewritten, skipped or rolled back.
+        reason: What was done, or why nothing was.
+    """
+
+    pass_name: str
+    line: int
+    what: str
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A before/after pair that documents a pass and tests it.
+
+    Attributes:
+        title: What the pair shows, a few words.
+        before: A whole small file.
+        after: The file the pass makes of it; None for a twin that must *not* be rewritten.
+        reason: For a twin: a part of the reason the pass gives. Empty when the pass does not even look at it.
+        device: Target device of the example.
+        mindspore: Target version of the example.
+    """
+
+    title: str
+    before: str
+    after: str | None = None
+    reason: str = ""
+    device: str = "portable"
+    mindspore: str = "2.10.0"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A pass that raised; its edits were dropped and the others went on."""
+
+    pass_name: str
+    error: str
+
+
+class Pass(ABC):
+    """One rewriting step.
+
+    Subclass it in a file of your own, set `name` and `examples`, write a docstring and `rewrite`, and register an
+    instance from the hook `rewriter_passes`. Order is by `after` and `before`; names of passes that are not there are
+    ignored, except in `requires`.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[Kind] = Kind.SOURCE
+    safety: ClassVar[Safety] = Safety.EXACT
+    after: ClassVar[tuple[str, ...]] = ()
+    before: ClassVar[tuple[str, ...]] = ()
+    requires: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    @abstractmethod
+    def rewrite(self, context: PassContext) -> cst.Module:
+        """Return the rewritten tree, or `context.tree` itself when there is nothing to do.
+
+        Every place considered is told through `context.rewritten` or `context.skipped`.
+        """
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (self.__doc__ or "").strip().split("\n", 1)[0]
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """What one pass did to one file."""
+
+    name: str
+    sites: tuple[Site, ...] = field(default=())
+    failure: Failure | None = None

@@ -1,0 +1,168 @@
+"""Running passes over one file: each is a transaction on an immutable tree."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from . import dialects as dialect_registry
+from .context import FileFacts, PassContext
+from .dialects import Dialect
+from .errors import RewriterError
+from .imports import drop_unused
+from .ordering import ordered
+from .passes import Failure, Outcome, Pass, PassReport, Safety, Site
+from .source import SourceFile
+from .targets import Target
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one file.
+
+    Attributes:
+        source: The file as it was read.
+        data: The bytes of the result; those of the source when nothing was changed.
+        dialect: The dialect found.
+        target: What it was rewritten for.
+        reports: One per pass that ran, in running order.
+    """
+
+    source: SourceFile
+    data: bytes
+    dialect: Dialect
+    target: Target
+    reports: tuple[PassReport, ...] = field(default=())
+
+    @property
+    def changed(self) -> bool:
+        """Whether the result differs from the source."""
+        return self.data != self.source.data
+
+    @property
+    def text(self) -> str:
+        """The result decoded, with its own newlines."""
+        return self.data.decode(self.source.tree.encoding)
+
+    @property
+    def sites(self) -> list[Site]:
+        """Every site of every pass, in running order."""
+        return [site for report in self.reports for site in report.sites]
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The passes that raised."""
+        return [report.failure for report in self.reports if report.failure is not None]
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many sites came out as `outcome`."""
+        return sum(site.outcome is outcome for site in self.sites)
+
+    def diff(self, *, to_name: str | None = None) -> str:
+        """Return a unified diff from the source to the result; empty when nothing changed."""
+        name = self.source.name
+        lines = difflib.unified_diff(
+            self.source.text.splitlines(keepends=True),
+            self.text.splitlines(keepends=True),
+            fromfile=name,
+            tofile=to_name or name,
+        )
+        return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+
+
+def run(
+    source: SourceFile,
+    passes: Sequence[Pass],
+    target: Target,
+    *,
+    dialects: tuple[Dialect, ...] = dialect_registry.BUILTIN_DIALECTS,
+    standalone: bool = True,
+    progress: Callable[[str], None] = lambda name: None,
+    done: Callable[[PassReport], None] = lambda report: None,
+) -> Result:
+    """Rewrite `source` by `passes`. Nothing of the file is executed or imported.
+
+    Args:
+        source: The file.
+        passes: The passes to run; they are put in order here.
+        target: What the result is for.
+        dialects: Known dialects in order of precedence.
+        standalone: Whether the result will lie outside the package of the original.
+        progress: Called with a pass's name before it runs.
+        done: Called with a pass's report after it ran.
+
+    Raises:
+        PassOrderError: The passes cannot be ordered.
+        RewriterError: The file is not a modeling file of a supported dialect.
+    """
+    sequence = ordered(passes)
+    facts = _facts(source, dialects, target, standalone=standalone)
+    tree, reports = source.tree, []
+    for item in sequence:
+        progress(item.name)
+        tree, report = _run_one(item, tree, facts)
+        reports.append(report)
+        done(report)
+    return Result(source, _render(source, tree, facts), facts.dialect, target, tuple(reports))
+
+
+def default_passes(passes: Sequence[Pass]) -> list[Pass]:
+    """Return those that run without being asked for: all but the approximate ones."""
+    return [item for item in passes if item.safety is not Safety.APPROXIMATE]
+
+
+def _run_one(item: Pass, tree: cst.Module, facts: FileFacts) -> tuple[cst.Module, PassReport]:
+    """Run one pass; when it raises, its edits are dropped and the tree is as it was."""
+    context = PassContext(item.name, tree, facts)
+    try:
+        new = item.rewrite(context)
+        if new is not tree:
+            compile(new.bytes, facts.source.name, "exec", dont_inherit=True)
+    except Exception as error:
+        return tree, PassReport(item.name, (), Failure(item.name, f"{type(error).__name__}: {error}"))
+    facts.imports = context.imports
+    return new, PassReport(item.name, tuple(context.sites))
+
+
+def _render(source: SourceFile, tree: cst.Module, facts: FileFacts) -> bytes:
+    if tree is source.tree:
+        return source.data
+    tree = drop_unused(facts.imports.apply(tree), source.tree)
+    return tree.bytes
+
+
+def _facts(source: SourceFile, dialects: tuple[Dialect, ...], target: Target, *, standalone: bool) -> FileFacts:
+    if not source.data.strip():
+        raise RewriterError(f"{source.name}: the file is empty", exit_code=1)
+    # Names needs a dialect-free look at the imports, so the facts are made with a placeholder first.
+    probe = FileFacts(source, dialect_registry.MINDSPORE, target, standalone=standalone)
+    dialect = dialect_registry.detect(frozenset(probe.names.imported().values()), dialects)
+    if dialect is None:
+        raise RewriterError(
+            f"{source.name}: not a MindSpore modeling file (it imports neither mindspore nor mindnlp.core)", exit_code=1
+        )
+    if not dialect.supported:
+        raise RewriterError(
+            f"{source.name}: this is a '{dialect.name}' modeling file; that dialect is recognised but not supported yet",
+            hint="Supported dialects: mindnlp.core and mindspore. Port the file first, then run apply on the result.",
+            exit_code=1,
+        )
+    if not any(method.name.value == dialect.forward for method in _methods(source.tree)):
+        raise RewriterError(
+            f"{source.name}: no class with a `{dialect.forward}` method, so there is nothing to rewrite", exit_code=1
+        )
+    probe.dialect = dialect
+    return probe
+
+
+def _methods(tree: cst.Module) -> list[cst.FunctionDef]:
+    return [
+        method
+        for node in tree.body
+        if isinstance(node, cst.ClassDef)
+        for method in node.body.body
+        if isinstance(method, cst.FunctionDef)
+    ]

@@ -1,0 +1,108 @@
+"""The source layer: from bytes on disk to a concrete syntax tree, and back without touching what was not rewritten.
+
+LibCST keeps every comment, blank line, newline style, byte-order mark and declared encoding, so `parse` followed by
+`SourceFile.render` gives the same bytes for a tree that nobody changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import libcst as cst
+
+from .errors import UnreadableSource
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A parsed modeling file.
+
+    Attributes:
+        name: What messages call it: a path or a dotted module.
+        data: The bytes as read.
+        tree: The concrete syntax tree of `data`.
+        package: Dotted package that relative imports start from; empty for a file outside any package.
+        path: Where it was read; None for text handed over in memory.
+    """
+
+    name: str
+    data: bytes
+    tree: cst.Module
+    package: str = ""
+    path: Path | None = None
+
+    @property
+    def text(self) -> str:
+        """The source decoded, with its own newlines."""
+        return self.data.decode(self.tree.encoding)
+
+
+def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path | None = None) -> SourceFile:
+    """Parse `data` into a `SourceFile`.
+
+    Args:
+        data: The raw bytes of a Python file. UTF-8 unless the file declares another encoding (PEP 263).
+        name: What error messages call the input.
+        package: Dotted package of the file, for relative imports.
+        path: Where the bytes were read, if anywhere.
+
+    Raises:
+        UnreadableSource: The bytes are not text in the declared encoding, or not Python; the message has the line, and a
+            caret under the column.
+    """
+    try:
+        tree = cst.parse_module(data)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise UnreadableSource(
+            f"{name}: cannot be decoded ({error})",
+            hint="Save the file as UTF-8, or declare its encoding in the first line (# -*- coding: ... -*-).",
+        ) from None
+    except cst.ParserSyntaxError as error:
+        raise UnreadableSource(_syntax_message(name, data, error), hint="Nothing was written.") from None
+    except Exception as error:  # LibCST's native parser raises SyntaxError subclasses of several kinds
+        raise UnreadableSource(f"{name}: cannot be parsed ({error})", hint="Nothing was written.") from None
+    return SourceFile(name=name, data=data, tree=tree, package=package, path=path)
+
+
+def read(path: Path, *, package: str | None = None) -> SourceFile:
+    """Read and parse the file at `path`.
+
+    Args:
+        path: A Python file.
+        package: Dotted package; found from the `__init__.py` files above `path` when None.
+
+    Raises:
+        UnreadableSource: The file cannot be read or parsed.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableSource(f"{path}: cannot be read ({error.strerror or error})") from None
+    return parse(data, name=str(path), package=package_of(path) if package is None else package, path=path)
+
+
+def package_of(path: Path) -> str:
+    """Return the dotted package that holds `path`, going up as long as there is an `__init__.py`."""
+    parts: list[str] = []
+    folder = path.resolve().parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts)
+
+
+def _syntax_message(name: str, data: bytes, error: cst.ParserSyntaxError) -> str:
+    """Word a syntax error as Python itself does: file, line, text and a caret."""
+    line, column = error.raw_line, error.raw_column
+    reason = error.message
+    try:
+        compile(data, name, "exec", dont_inherit=True)
+    except SyntaxError as own:  # CPython's messages say more than a grammar's "expected one of"
+        line, column, reason = own.lineno or line, (own.offset or column + 1) - 1, own.msg
+    except ValueError:
+        pass
+    lines = data.decode("utf-8", errors="replace").splitlines()
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    caret = "".join("\t" if char == "\t" else " " for char in text[:column]) + "^"
+    return f"{name}:{line}:{column + 1}: syntax error: {reason}\n    {text}\n    {caret}"
