@@ -11,7 +11,8 @@ from rewriter import Pass, hookimpl
 def rewriter_passes() -> Iterable[Pass]:
     """Return every built-in pass."""
     from .flatten import Flatten
+    from .imports import Imports
     from .jit import Jit
     from .module_loops import ModuleLoops
 
-    return (Flatten(), Jit(), ModuleLoops())
+    return (Flatten(), Imports(), Jit(), ModuleLoops())

@@ -9,11 +9,23 @@ import libcst as cst
 
 from rewriter import Example, Kind, Pass, PassContext, Safety
 from rewriter.dataflow import live_before, maybe_assigned, parameter_names, reads, surely_assigned
-from rewriter.tree import dotted_name, find, replace
+from rewriter.tree import children, dotted_name, find, replace
 
 from .forwards import FLAT_SUFFIX, ModuleClass, module_classes, self_attribute, self_name
 
-_MUTATORS = {"append", "extend", "insert", "pop", "remove", "clear", "update", "add", "setdefault", "popitem", "discard"}
+_MUTATORS = {
+    "append",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+    "clear",
+    "update",
+    "add",
+    "setdefault",
+    "popitem",
+    "discard",
+}
 _IMPURE = ("random.", "numpy.random.", "time.", "warnings.", "logging.")
 _INDENT = "    "
 _LINE_LENGTH = 119
@@ -58,7 +70,7 @@ class Flatten(Pass):
     examples = (
         Example(
             title="the loop moves, the packing stays",
-            before='''\
+            before="""\
 from mindspore import nn
 
 
@@ -76,7 +88,7 @@ class Encoder(nn.Cell):
         if not keep:
             return x
         return {"last": x, "kept": kept}
-''',
+""",
             after='''\
 from mindspore import nn
 
@@ -104,7 +116,7 @@ class Encoder(nn.Cell):
         ),
         Example(
             title="a loop that changes an object of the caller stays",
-            before='''\
+            before="""\
 from mindspore import nn
 
 
@@ -118,7 +130,7 @@ class Encoder(nn.Cell):
             x = layer(x)
             kept.append(x)
         return x
-''',
+""",
             reason="changes `kept` in place",
         ),
     )
@@ -195,9 +207,7 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext) -> Regi
     return _borders(forward, body, at, stop, self_)
 
 
-def _borders(
-    forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start: int, stop: int, self_: str
-) -> Region:
+def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start: int, stop: int, self_: str) -> Region:
     parameters = parameter_names(forward)
     prologue, region, epilogue = body[:start], body[start:stop], body[stop:]
     after = live_before(epilogue, frozenset())
@@ -254,7 +264,7 @@ def _check(statement: cst.CSTNode, self_: str, context: PassContext) -> None:
     refused = _refused(statement, self_, context)
     if refused is not None:
         raise CannotOutline(f"line {context.line(statement)}: {refused}")
-    for child in statement.children:
+    for child in children(statement):
         _check(child, self_, context)
 
 

@@ -26,7 +26,7 @@ class ModuleLoops(Pass):
     examples = (
         Example(
             title="enumerate over a module list",
-            before='''\
+            before="""\
 from mindspore import nn
 
 
@@ -39,8 +39,8 @@ class Encoder(nn.Cell):
         for i, layer in enumerate(self.layers):
             x = layer(x) * scales[i]
         return x
-''',
-            after='''\
+""",
+            after="""\
 from mindspore import nn
 
 
@@ -54,11 +54,11 @@ class Encoder(nn.Cell):
             layer = self.layers[i]
             x = layer(x) * scales[i]
         return x
-''',
+""",
         ),
         Example(
             title="a loop over something else stays",
-            before='''\
+            before="""\
 from mindspore import nn
 
 
@@ -68,7 +68,7 @@ class Sum(nn.Cell):
         for part in parts:
             total = total + part
         return total
-''',
+""",
         ),
     )
 
@@ -110,7 +110,9 @@ class Sum(nn.Cell):
             return
         name = index or _fresh("i", method)
         setup = [
-            cst.parse_statement(f"{cst.Module([]).code_for_node(target)} = {cst.Module([]).code_for_node(value)}[{name}]")
+            cst.parse_statement(
+                f"{cst.Module([]).code_for_node(target)} = {cst.Module([]).code_for_node(value)}[{name}]"
+            )
             for target, value in pairs
         ]
         first = cst.Module([]).code_for_node(modules[0])

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from .tree import children
+
 Statements = Sequence[cst.BaseStatement | cst.BaseSmallStatement]
 Names = frozenset[str]
 NOTHING: Names = frozenset()
@@ -32,10 +34,10 @@ def reads(node: cst.CSTNode | None) -> Names:
     if isinstance(node, (cst.ListComp, cst.SetComp, cst.GeneratorExp, cst.DictComp)):
         return _comprehension_reads(node)
     if isinstance(node, cst.Lambda):
-        inner = frozenset().union(*(reads(child) for child in node.children))
+        inner = frozenset().union(*(reads(child) for child in children(node)))
         return inner - _parameter_names(node.params)
     found: set[str] = set()
-    for child in node.children:
+    for child in children(node):
         found |= reads(child)
     return frozenset(found)
 
@@ -112,7 +114,8 @@ def _effect(statement: cst.CSTNode) -> _Effect:
         if statement.value is None:
             return _Effect(NOTHING, NOTHING)
         return _Effect(
-            reads(statement.value) | _target_reads(statement.target), target_names(statement.target) | _walrus(statement)
+            reads(statement.value) | _target_reads(statement.target),
+            target_names(statement.target) | _walrus(statement),
         )
     if isinstance(statement, cst.AugAssign):
         return _Effect(reads(statement.value) | reads(statement.target), target_names(statement.target))
@@ -130,7 +133,7 @@ def _walrus(node: cst.CSTNode) -> Names:
 def _named_exprs(node: cst.CSTNode) -> Iterable[cst.NamedExpr]:
     if isinstance(node, cst.NamedExpr):
         yield node
-    for child in node.children:
+    for child in children(node):
         yield from _named_exprs(child)
 
 
@@ -153,7 +156,7 @@ def _all_names(node: cst.CSTNode) -> Names:
         item = stack.pop()
         if isinstance(item, cst.Name):
             found.add(item.value)
-        stack.extend(item.children)
+        stack.extend(children(item))
     return frozenset(found)
 
 
@@ -257,7 +260,7 @@ def _compound_assigned(node: cst.CSTNode) -> Names:
         if isinstance(item, (cst.BaseSmallStatement, cst.FunctionDef, cst.ClassDef)):
             found |= _effect(item).binds
             continue
-        stack.extend(item.children)
+        stack.extend(children(item))
     return frozenset(found)
 
 

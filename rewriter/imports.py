@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
-from .tree import Names, identifiers
+from .tree import Names, children, identifiers
 from .tree import replace as replace_nodes
 
 IMPORTABLE_ROOTS = ("mindspore.mint", "mindspore.ops", "mindspore.nn")
@@ -164,5 +164,5 @@ def _string_literals(tree: cst.Module) -> set[str]:
                 found.add(text)
                 found.update(part for part in text.replace("[", ".").replace("]", ".").split("."))
         else:
-            stack.extend(node.children)
+            stack.extend(children(node))
     return found

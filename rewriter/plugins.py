@@ -96,7 +96,8 @@ def _load_named(host: PluginHost, text: str) -> None:
         raise
     except Exception as error:
         raise PluginError(
-            f"plugin {text} cannot be imported: {type(error).__name__}: {error}", hint="Run it with python to see where."
+            f"plugin {text} cannot be imported: {type(error).__name__}: {error}",
+            hint="Run it with python to see where.",
         ) from error
     name = Path(text).stem if text.endswith(".py") else text
     if host.manager.is_blocked(name):

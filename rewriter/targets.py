@@ -41,7 +41,9 @@ class Target:
         try:
             version = Version(mindspore) if mindspore else installed_mindspore()
         except InvalidVersion:
-            raise RewriterError(f"--mindspore {mindspore}: not a version number", hint="Write it like 2.10.0.") from None
+            raise RewriterError(
+                f"--mindspore {mindspore}: not a version number", hint="Write it like 2.10.0."
+            ) from None
         return cls(Device(device), version)
 
 

@@ -34,7 +34,6 @@ from ..common.modeling_utils import (
     find_pruneable_heads_and_indices,
     normal_,
     prune_linear_layer,
-    replace_cell,
 )
 from .configuration_bert import BertConfig
 
@@ -450,7 +449,7 @@ class BertPooler(nn.Cell):
     def __init__(self, config: BertConfig):
         super().__init__()
         self.dense = nn.Dense(config.hidden_size, config.hidden_size)
-        self.activation = nn.Tanh()
+        self.activation = ACT2FN["tanh"]
 
     def construct(self, hidden_states: mindspore.Tensor) -> mindspore.Tensor:
         first_token_tensor = hidden_states[:, 0]
@@ -485,6 +484,12 @@ class BertLMPredictionHead(nn.Cell):
         self.decoder = nn.Dense(config.hidden_size, config.vocab_size)
         self.bias = Parameter(ops.zeros((config.vocab_size,), dtype=mindspore.float32), name="bias")
         self.decoder.bias = self.bias
+
+    def set_decoder(self, decoder: nn.Dense) -> None:
+        """Replace the decoder; its bias becomes this cell's, or this cell's stays where it has none."""
+        if decoder.has_bias:
+            self.bias = decoder.bias
+        self.decoder = decoder
 
     def construct(self, hidden_states: mindspore.Tensor) -> mindspore.Tensor:
         hidden_states = self.transform(hidden_states)
@@ -535,7 +540,12 @@ class BertPreTrainedModel(PreTrainedModel):
     config_class = BertConfig
     base_model_prefix = "bert"
     supports_gradient_checkpointing = True
-    _keys_allowed_missing = (r"^cls\.", r"^classifier\.", r"^qa_outputs\.", r"(^|\.)pooler\.", r"\.crossattention\.")
+    _keys_allowed_missing = (
+        r"^(cls|classifier|qa_outputs)\.",
+        r"(^|\.)pooler\.",
+        r"\.crossattention\.",
+        r"\.distance_embedding\.",
+    )
 
     def _init_weights(self, cell: nn.Cell) -> None:
         if isinstance(cell, nn.Dense):
@@ -581,7 +591,8 @@ class BertModel(BertPreTrainedModel):
         return self.embeddings.word_embeddings
 
     def set_input_embeddings(self, value: nn.Cell) -> None:
-        replace_cell(self.embeddings, "word_embeddings", value)
+        self.embeddings.word_embeddings = value
+        self._name_parameters_by_path()
 
     def _prune_heads(self, heads_to_prune) -> None:
         for layer, heads in heads_to_prune.items():
@@ -709,7 +720,8 @@ class BertForPreTraining(BertPreTrainedModel):
         return self.cls.predictions.decoder
 
     def set_output_embeddings(self, new_embeddings: nn.Dense) -> None:
-        _set_decoder(self.cls.predictions, new_embeddings)
+        self.cls.predictions.set_decoder(new_embeddings)
+        self._name_parameters_by_path()
 
     def construct(
         self,
@@ -775,7 +787,8 @@ class BertLMHeadModel(BertPreTrainedModel):
         return self.cls.predictions.decoder
 
     def set_output_embeddings(self, new_embeddings: nn.Dense) -> None:
-        _set_decoder(self.cls.predictions, new_embeddings)
+        self.cls.predictions.set_decoder(new_embeddings)
+        self._name_parameters_by_path()
 
     def construct(
         self,
@@ -883,7 +896,8 @@ class BertForMaskedLM(BertPreTrainedModel):
         return self.cls.predictions.decoder
 
     def set_output_embeddings(self, new_embeddings: nn.Dense) -> None:
-        _set_decoder(self.cls.predictions, new_embeddings)
+        self.cls.predictions.set_decoder(new_embeddings)
+        self._name_parameters_by_path()
 
     def construct(
         self,
@@ -1278,14 +1292,6 @@ class BertForQuestionAnswering(BertPreTrainedModel):
 
 def _classifier_dropout(config: BertConfig) -> float:
     return config.classifier_dropout if config.classifier_dropout is not None else config.hidden_dropout_prob
-
-
-def _set_decoder(predictions: BertLMPredictionHead, new_embeddings: nn.Dense) -> None:
-    """Replace the decoder of a language modeling head; the head's bias stays the decoder's."""
-    name = predictions.bias.name
-    replace_cell(predictions, "decoder", new_embeddings)
-    predictions.bias = new_embeddings.bias
-    predictions.bias.name = name
 
 
 __all__ = [

@@ -19,7 +19,7 @@ from ..common.modeling_outputs import (
     ImageClassifierOutput,
     ModelOutput,
 )
-from ..common.modeling_utils import PreTrainedModel, constant_, normal_, replace_cell
+from ..common.modeling_utils import PreTrainedModel, constant_, lowest_value, normal_
 from .configuration_clip import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
 
 
@@ -38,8 +38,8 @@ def clip_loss(similarity: mindspore.Tensor) -> mindspore.Tensor:
 def _make_causal_mask(input_shape: tuple[int, ...], dtype: Any) -> mindspore.Tensor:
     """(batch, 1, length, length): the lowest float above the diagonal, 0 elsewhere."""
     batch_size, seq_length = input_shape
-    lowest = float(np.finfo(mindspore.dtype_to_nptype(dtype)).min)
-    mask = ops.triu(ops.full((seq_length, seq_length), lowest, dtype=dtype), diagonal=1)
+    mask = ops.full((seq_length, seq_length), lowest_value(dtype), dtype=dtype)
+    mask = ops.triu(mask, diagonal=1)
     return ops.broadcast_to(mask[None, None, :, :], (batch_size, 1, seq_length, seq_length))
 
 
@@ -48,8 +48,7 @@ def _expand_mask(mask: mindspore.Tensor, dtype: Any) -> mindspore.Tensor:
     batch_size, seq_length = mask.shape
     expanded_mask = ops.broadcast_to(mask[:, None, None, :], (batch_size, 1, seq_length, seq_length)).astype(dtype)
     inverted_mask = 1.0 - expanded_mask
-    lowest = float(np.finfo(mindspore.dtype_to_nptype(dtype)).min)
-    return inverted_mask.masked_fill(inverted_mask.astype(mindspore.bool_), lowest)
+    return inverted_mask.masked_fill(inverted_mask.astype(mindspore.bool_), lowest_value(dtype))
 
 
 @dataclass
@@ -508,7 +507,8 @@ class CLIPTextModel(CLIPPreTrainedModel):
         return self.text_model.embeddings.token_embedding
 
     def set_input_embeddings(self, value: nn.Cell) -> None:
-        replace_cell(self.text_model.embeddings, "token_embedding", value)
+        self.text_model.embeddings.token_embedding = value
+        self._name_parameters_by_path()
 
     def construct(
         self,
@@ -599,7 +599,8 @@ class CLIPModel(CLIPPreTrainedModel):
         return self.text_model.embeddings.token_embedding
 
     def set_input_embeddings(self, value: nn.Cell) -> None:
-        replace_cell(self.text_model.embeddings, "token_embedding", value)
+        self.text_model.embeddings.token_embedding = value
+        self._name_parameters_by_path()
 
     def _set_vocab_size(self, size: int) -> None:
         self.config.text_config.vocab_size = size
@@ -739,7 +740,8 @@ class CLIPTextModelWithProjection(CLIPPreTrainedModel):
         return self.text_model.embeddings.token_embedding
 
     def set_input_embeddings(self, value: nn.Cell) -> None:
-        replace_cell(self.text_model.embeddings, "token_embedding", value)
+        self.text_model.embeddings.token_embedding = value
+        self._name_parameters_by_path()
 
     def construct(
         self,

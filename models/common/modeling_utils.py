@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,20 +55,6 @@ def normal_(parameter: Parameter, std: float, mean: float = 0.0) -> None:
 def constant_(parameter: Parameter, value: float) -> None:
     """Fill `parameter` with `value`."""
     parameter.set_data(Tensor(np.full(parameter.shape, value, np.float32)).astype(parameter.dtype))
-
-
-def replace_cell(parent: nn.Cell, name: str, new: nn.Cell) -> None:
-    """Put `new` in the place of the cell `parent.<name>`.
-
-    MindSpore names a parameter by its path when its cell is assigned, so a cell that is put into a finished model has
-    names without the outer part of the path. They are taken over from the cell that was there.
-    """
-    old = getattr(parent, name)
-    old_names = dict(old.parameters_and_names())
-    setattr(parent, name, new)
-    for key, parameter in new.parameters_and_names():
-        if key in old_names:
-            parameter.name = old_names[key].name
 
 
 def replace_parameter(cell: nn.Cell, name: str, value: np.ndarray) -> None:
@@ -278,6 +265,19 @@ class PreTrainedModel(nn.Cell):
     def _set_vocab_size(self, size: int) -> None:
         self.config.vocab_size = size
 
+    def _name_parameters_by_path(self) -> None:
+        """To be called after a cell was replaced.
+
+        MindSpore names a parameter by its path when its cell is assigned, so a cell that is put into a finished model
+        has names without the outer part of the path. Where this model is itself a part of another, the part before its
+        own paths is read off the parameters that were there before.
+        """
+        paths = list(self.parameters_and_names())
+        prefixes = Counter(p.name.removesuffix(path) for path, p in paths if p.name.endswith(path))
+        prefix = prefixes.most_common(1)[0][0]
+        for path, parameter in paths:
+            parameter.name = prefix + path
+
     # Heads
 
     def prune_heads(self, heads_to_prune: dict[int, Iterable[int]]) -> None:
@@ -456,7 +456,7 @@ class PreTrainedModel(nn.Cell):
             if found is None:
                 missing.append(keys[0])
             elif tuple(tensors[found].shape) == tuple(parameter.shape):
-                parameter.set_data(Tensor(tensors[found].astype(mindspore.dtype_to_nptype(parameter.dtype))))
+                parameter.set_data(Tensor(tensors[found], dtype=parameter.dtype))
             elif ignore_mismatched_sizes:
                 drawn.append(keys[0])
             else:

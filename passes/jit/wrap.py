@@ -18,27 +18,20 @@ _MINDNLP = {
     "registries": '("_parameters", "_buffers")',
     "children": "_modules",
     "hooks": '("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")',
-    "run": """_run(graph, leaves, tables)""",
-    "run_helper": '''
-def _run(graph, leaves, tables):
-    """Run `graph`, during which its modules are marked as ones that the graph compiler may enter."""
-    marked = [table for table in tables if "_modules" in table and not table.get("__ms_class__")]
-    for table in marked:
-        table["__ms_class__"] = True
-    try:
-        return graph(*leaves)
-    finally:
+    "run": """marked = [table for table in self.tables if "_modules" in table and not table.get("__ms_class__")]
         for table in marked:
-            del table["__ms_class__"]
-
-''',
+            table["__ms_class__"] = True  # lets the graph compiler enter a mindnlp module
+        try:
+            return self.graph(*leaves)
+        finally:
+            for table in marked:
+                del table["__ms_class__"]""",
 }
 _CELL = {
     "registries": '("_params",)',
     "children": "_cells",
     "hooks": '("_lazy_forward_hook", "_lazy_forward_pre_hook", "_cell_backward_hook", "_cell_backward_pre_hook")',
-    "run": "graph(*leaves)",
-    "run_helper": "",
+    "run": "return self.graph(*leaves)",
 }
 """What differs between the module classes of the dialects: where a module keeps its parameters, children and hooks."""
 
@@ -61,14 +54,14 @@ class Jit(Pass):
     examples = (
         Example(
             title="nothing flat, nothing to compile",
-            before='''\
+            before="""\
 from mindspore import nn
 
 
 class Layer(nn.Cell):
     def construct(self, x):
         return x
-''',
+""",
         ),
     )
 

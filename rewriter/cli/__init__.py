@@ -1,0 +1,67 @@
+"""The command line. Each command lives in a file of its own and imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ..errors import RewriterError
+from . import apply, bench, passes, run, undo, verify
+
+app = typer.Typer(
+    name="rewriter",
+    help=(
+        "Rewrite HuggingFace-style MindSpore modeling files for static graphs, and prove that nothing changed.\n\n"
+        "Start with:  rewriter apply modeling_bert.py --diff\n\n"
+        "then:        rewriter verify modeling_bert.py modeling_bert_rewritten.py\n\n"
+        "Exit codes: 0 done, 1 a promise failed (nothing matched, a verdict different), 2 usage or unreadable input."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich help would double the start-up time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from .._version import __version__
+
+        typer.echo(f"rewriter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Hold the options that come before a command."""
+
+
+app.command("apply")(apply.command)
+app.command("verify")(verify.command)
+app.command("bench")(bench.command)
+app.command("passes")(passes.command)
+app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run.command)
+app.command("undo")(undo.command)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in a message and an exit code, never in a traceback."""
+    try:
+        app()
+    except RewriterError as error:
+        typer.secho(f"error: {error.message}", fg="red", err=True)
+        if error.hint:
+            typer.echo(error.hint, err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; nothing was left half done", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

@@ -8,9 +8,9 @@ mends, in this process only and without touching a file, what stands between the
     mindnlp_compat.apply()
     from mindnlp.transformers.models.bert import modeling_bert
 
-Each mend is one function below. Its docstring names the line of mindnlp 0.4.1 that breaks, the MindSpore releases on which
-it does (2.7.0, 2.8.0, 2.9.0 and 2.10.0 were tried, on a CPU), and what is done about it. Importing this module imports
-neither library.
+Each mend is one function below. Its docstring names the line of mindnlp 0.4.1 that breaks, the MindSpore releases on
+which it does (2.7.0, 2.8.0, 2.9.0 and 2.10.0 were tried, on a CPU), and what is done about it. Importing this module
+imports neither library.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def apply() -> bool:
         return True
     try:
         mindnlp_version = importlib.metadata.version("mindnlp")
-        mindspore = importlib.import_module("mindspore")
+        mindspore = _load("mindspore")
     except ImportError:  # PackageNotFoundError is one too
         return False
     release = Version(mindspore.__version__).release[:2]
@@ -66,20 +66,25 @@ def apply() -> bool:
     return True
 
 
+def _load(name: str) -> Any:
+    """Import a module of either library. Neither has types, so what comes back has none."""
+    return importlib.import_module(name)
+
+
 def _load_stub_tensor() -> None:
     """Load `mindspore.common._stub_tensor`, which is still there on 2.7 to 2.10 but no longer loaded by MindSpore.
 
     `mindnlp/patch.py:29` reads it as an attribute of `mindspore.common`.
     """
-    importlib.import_module("mindspore.common._stub_tensor")
+    _load("mindspore.common._stub_tensor")
 
 
 def _answer_old_pyboost_empty(mindspore: Any) -> None:
     """Answer `_c_expression.pyboost_empty([size, dtype, device])`, which 2.7 to 2.10 refuse: "Two args are needed".
 
-    `mindnlp/core/ops/creation.py:134` makes the weights of every layer with it. A call in this old form gets a tensor of
-    zeros, as good as one with arbitrary contents, and there on 2.7 too, where a CPU has no kernel for an empty one. A call
-    in the new form, with a primitive first, goes on to MindSpore.
+    `mindnlp/core/ops/creation.py:134` makes the weights of every layer with it. A call in this old form gets a tensor
+    of zeros, as good as one with arbitrary contents, and there on 2.7 too, where a CPU has no kernel for an empty one.
+    A call in the new form, with a primitive first, goes on to MindSpore.
     """
     c_expression = mindspore._c_expression
     native = c_expression.pyboost_empty
@@ -96,16 +101,16 @@ def _answer_old_pyboost_empty(mindspore: Any) -> None:
 def _import_mindnlp(mindspore: Any) -> None:
     """Import mindnlp, then put right two things that it patches in MindSpore, for everybody in the process.
 
-    `mindnlp/patch.py:23` replaces the folding of a constant BroadcastTo by one that looks up a -1 on the wrong axis when
-    the target has more axes than the tensor. See `_fold_broadcast_to`.
+    `mindnlp/patch.py:23` replaces the folding of a constant BroadcastTo by one that looks up a -1 on the wrong axis
+    when the target has more axes than the tensor. See `_fold_broadcast_to`.
 
-    `mindnlp/patch.py:30` and `:31` make `str(mindspore.float32)` say "mindspore.float32" in place of "Float32". MindSpore
-    looks such names up in tables: on 2.7 to 2.10 `ops.arange` raises, in graphs too, and `load_checkpoint` cannot read
-    what `save_checkpoint` wrote. MindSpore's names come back; `_spell_dtypes_for_mindnlp` serves mindnlp.
+    `mindnlp/patch.py:30` and `:31` make `str(mindspore.float32)` say "mindspore.float32" in place of "Float32".
+    MindSpore looks such names up in tables: on 2.7 to 2.10 `ops.arange` raises, in graphs too, and `load_checkpoint`
+    cannot read what `save_checkpoint` wrote. MindSpore's names come back; `_spell_dtypes_for_mindnlp` serves mindnlp.
     """
     definitions = mindspore.ops.operations.manually_defined.ops_def
     fold = _fold_broadcast_to(definitions.infer_value_for_BroadcastTo)
-    importlib.import_module("mindnlp")
+    _load("mindnlp")
     definitions.infer_value_for_BroadcastTo = fold
     for kind in (mindspore.common.dtype.Float, mindspore.common.dtype.Int):
         if "__str__" in vars(kind):
@@ -132,8 +137,8 @@ def _spell_dtypes_for_mindnlp(mindspore: Any) -> None:
     `transformers/generation/configuration_utils.py:1042` takes what follows the dot, and "Float32" has none.
     """
     dtypes = mindspore.common.dtype
-    serialization = importlib.import_module("mindnlp.core.serialization")
-    generation = importlib.import_module("mindnlp.transformers.generation.configuration_utils").GenerationConfig
+    serialization = _load("mindnlp.core.serialization")
+    generation = _load("mindnlp.transformers.generation.configuration_utils").GenerationConfig
     list_data = serialization.get_data_list
     spell = generation.dict_ms_dtype_to_str
 
@@ -159,10 +164,11 @@ def _floor_divide_after_conversion(mindspore: Any) -> None:
 
     MindSpore's `ops.div` no longer converts mixed dtypes before it rounds: an int32 tensor by a Python int ends in
     "KernelMod Init Failed: FloorDiv", and uint8 by int64 gives arbitrary numbers without a word. Beam search divides so
-    (`transformers/generation/utils.py:3401`), and so do thirty models. `ops.floor_divide` has the same kernel and converts.
+    (`transformers/generation/utils.py:3401`), and so do thirty models. `ops.floor_divide` has the same kernel and
+    converts.
     """
-    core = importlib.import_module("mindnlp.core.ops")
-    pointwise = importlib.import_module("mindnlp.core.ops.pointwise")
+    core = _load("mindnlp.core.ops")
+    pointwise = _load("mindnlp.core.ops.pointwise")
     native = pointwise.div
 
     def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
@@ -176,8 +182,8 @@ def _floor_divide_after_conversion(mindspore: Any) -> None:
 def _initialize_before_assigning(mindspore: Any) -> None:
     """Let `Tensor.assign_value` take what `initializer(...)` returns; 2.8 to 2.10 leave the tensor "<uninitialized>".
 
-    `transformers/models/align/modeling_align.py:1938` and many more fill their weights so. The tensor that an initializer
-    returns has no data before `init_data`, and these releases assign the absence.
+    `transformers/models/align/modeling_align.py:1938` and many more fill their weights so. The tensor that an
+    initializer returns has no data before `init_data`, and these releases assign the absence.
     """
     native = mindspore.Tensor.assign_value
 
@@ -192,8 +198,8 @@ def _initialize_before_assigning(mindspore: Any) -> None:
 def _repeat_as_tile(mindspore: Any) -> None:
     """Give `Tensor.repeat` a body where a device has none: "'repeat' is not supported on this device", on 2.7 to 2.10.
 
-    `transformers/models/deberta/modeling_deberta.py:338` and many more call it, with PyTorch's meaning. This serves eager
-    mode; a graph on a CPU goes on refusing the operator.
+    `transformers/models/deberta/modeling_deberta.py:338` and many more call it, with PyTorch's meaning. This serves
+    eager mode; a graph on a CPU goes on refusing the operator.
     """
 
     def tensor_repeat(input: Any, *repeats: Any) -> Any:
@@ -203,12 +209,12 @@ def _repeat_as_tile(mindspore: Any) -> None:
             raise ValueError(f"repeat needs a number for each of the {input.ndim} axes, got {repeats}")
         return mindspore.ops.tile(input, repeats)
 
-    importlib.import_module("mindspore.ops.tensor_method").tensor_repeat = tensor_repeat
+    _load("mindspore.ops.tensor_method").tensor_repeat = tensor_repeat
 
 
 def _provide_ops_t(mindspore: Any) -> None:
     """Add `mindnlp.core.ops.t`, which `transformers/models/nezha/nezha.py:72` calls; this mindnlp has none anywhere."""
-    importlib.import_module("mindnlp.core.ops").t = mindspore.ops.t
+    _load("mindnlp.core.ops").t = mindspore.ops.t
 
 
 def _fill_with_the_tensors_dtype(mindspore: Any) -> None:
@@ -216,12 +222,11 @@ def _fill_with_the_tensors_dtype(mindspore: Any) -> None:
 
     `transformers/modeling_attn_mask_utils.py:150` makes every causal mask so, that of CLIP's text tower too.
     """
-    tensor_method = importlib.import_module("mindspore.ops.tensor_method")
-    native = tensor_method.tensor_masked_fill
+    native = mindspore.Tensor.masked_fill
 
-    def tensor_masked_fill(input_x: Any, mask: Any, value: Any) -> Any:
+    def masked_fill(self: Any, mask: Any, value: Any) -> Any:
         if not isinstance(value, mindspore.Tensor):
-            value = mindspore.Tensor(value, input_x.dtype)
-        return native(input_x, mask, value)
+            value = mindspore.Tensor(value, self.dtype)
+        return native(self, mask, value)
 
-    tensor_method.tensor_masked_fill = tensor_masked_fill
+    mindspore.Tensor.masked_fill = masked_fill

@@ -1,0 +1,94 @@
+"""The Python API: `rewrite` a source, `optimize` a model, `install` an import hook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import inputs, pipeline, plugins
+from . import source as source_layer
+from .errors import RewriterError
+from .passes import Pass
+from .pipeline import Result
+from .targets import Target
+
+if TYPE_CHECKING:
+    from .plugins import PluginHost
+
+
+def select(host: PluginHost, names: Sequence[str] = ()) -> list[Pass]:
+    """Return the passes called `names`, with those they require; the default ones when there are no names.
+
+    Raises:
+        RewriterError: No pass has one of the names.
+    """
+    known = [item for _, item in host.passes()]
+    if not names:
+        return pipeline.default_passes(known)
+    by_name = {item.name: item for item in known}
+    wanted = list(names)
+    for name in wanted:
+        if name not in by_name:
+            raise RewriterError(
+                f"no pass is called '{name}'",
+                hint=f"Known passes: {', '.join(sorted(by_name))}. See `rewriter passes`.",
+            )
+        wanted.extend(other for other in by_name[name].requires if other not in wanted)
+    return [by_name[name] for name in dict.fromkeys(wanted)]
+
+
+def rewrite(
+    source: str | Path,
+    *,
+    passes: Sequence[str] = (),
+    target: str = "portable",
+    mindspore: str | None = None,
+    plugin_files: Iterable[str] = (),
+    standalone: bool = True,
+) -> Result:
+    """Rewrite one modeling file. It is parsed, never executed.
+
+    Args:
+        source: A path, a dotted module name, or the text of a modeling file (anything with a line break).
+        passes: Names of the passes to run; the default ones when empty.
+        target: `portable`, `cpu`, `gpu` or `ascend`.
+        mindspore: Version the result is for; the installed one when None.
+        plugin_files: Further plugins, as files or modules.
+        standalone: Make relative imports absolute, for a result that lies outside the package of the original.
+
+    Returns:
+        The new text with every site considered; `result.text`, `result.diff()`, `result.sites`.
+
+    Raises:
+        RewriterError: The source cannot be read, or is not a modeling file.
+    """
+    host = plugins.load(tuple(plugin_files))
+    if isinstance(source, str) and "\n" in source:
+        parsed = source_layer.parse(source.encode(), name="<text>")
+    else:
+        found = inputs.resolve(str(source))
+        if len(found) != 1:
+            raise RewriterError(f"{source}: holds {len(found)} modeling files; rewrite takes one")
+        parsed = source_layer.read(found[0])
+    return pipeline.run(
+        parsed,
+        select(host, passes),
+        Target.parse(target, mindspore),
+        dialects=host.dialects(),
+        standalone=standalone,
+    )
+
+
+def optimize(model_or_class: Any, **options: Any) -> Any:
+    """Return the same model on its rewritten class; see `rewriter.runtime.optimize.optimize`."""
+    from .runtime.optimize import optimize as run
+
+    return run(model_or_class, **options)
+
+
+def install(modules: Iterable[str], **options: Any) -> None:
+    """Make `import` of the given modules or packages give their rewritten code; see `rewriter.runtime.hook.install`."""
+    from .runtime.hook import install as run
+
+    run(modules, **options)

@@ -1,0 +1,278 @@
+"""The adapter for BERT-like files: encoders and decoders over token ids, and their heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .adapters import ModelAdapter, config_class, forward_parameters, model_classes, takes
+from .cases import MASKS, RELOAD, TRAIN, TRAIN_PLAIN, Array, Axes, Case, attention_mask, pairwise, random_for, square_mask
+
+LAYERS, HEADS, HIDDEN, VOCABULARY, LONGEST, LABELS, CHOICES = 2, 4, 32, 99, 16, 3, 2
+ENCODER_LENGTH = 7
+
+SMALL: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": HIDDEN,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "intermediate_size": 2 * HIDDEN,
+    "max_position_embeddings": LONGEST,
+    "type_vocab_size": 2,
+    "num_labels": LABELS,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+}
+NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+DECODER = {"is_decoder": True, "add_cross_attention": True}
+
+QUICK_BASE: tuple[Axes, ...] = (
+    {},
+    {"mask": "ones", "dict": 0},
+    {"mask": "right-padded", "types": 1},
+    {"mask": "left-padded", "positions": 1},
+    {"mask": "holed", "embeds": 1},
+    {"mask": "first-masked"},
+    {"mask": "row-masked", "dict": 0},
+    {"mask": "ones", "batch": 1, "seq": 1, "attn": 1, "hidden": 0},
+    {"mask": "left-padded", "batch": 1, "seq": LONGEST, "attn": 0, "hidden": 1, "dict": 0},
+    {"mask": "square", "head-mask": "2d", "attn": 1, "hidden": 1, "dict": 1},
+    {"wrong": "ids-and-embeds"},
+    {"wrong": "nothing"},
+)
+QUICK_DECODER: tuple[Axes, ...] = (
+    {"cross": "none", "cache": 1, "mask": "right-padded", "attn": 1, "hidden": 1},
+    {"past": 3, "seq": 2, "cache": 1, "mask": "left-padded"},
+    {"past": 3, "seq": 2, "cache": 1, "cross": "right-padded", "dict": 0},
+    {"labels": 1, "mask": "holed"},
+)
+QUICK_HEAD: tuple[Axes, ...] = ({"labels": 1, "mask": "left-padded"}, {"mask": "holed", "dict": 0})
+
+FLAGS = {"attn": (0, 1), "hidden": (0, 1), "dict": (1, 0)}
+FULL_BASE = {
+    "mask": (*MASKS, "square"),
+    "batch": (3, 1),
+    "seq": (5, 1, LONGEST),
+    **FLAGS,
+    "types": (0, 1),
+    "positions": (0, 1),
+    "embeds": (0, 1),
+    "head-mask": (None, "1d", "2d"),
+}
+FULL_DECODER = {
+    "mask": ("none", "right-padded", "left-padded", "holed", "square"),
+    "past": (0, 3),
+    "seq": (5, 1),
+    "batch": (3, 1),
+    "cross": (None, "none", "right-padded", "holed"),
+    "cache": (1, 0),
+    **FLAGS,
+}
+FULL_HEAD = {"labels": (1, 0), "mask": ("left-padded", "none", "row-masked"), "batch": (3, 1), "seq": (5, LONGEST), **FLAGS}
+
+
+class TextLike(ModelAdapter):
+    """BERT and its relatives: what they take is read off their forward methods."""
+
+    name = "text"
+
+    def matches(self, module: ModuleType) -> bool:
+        """Whether the file has a model over `input_ids` with a BERT-like configuration."""
+        return any(
+            "input_ids" in forward_parameters(item) and takes(config_class(item), "vocab_size", "hidden_size", "num_attention_heads")
+            for item in model_classes(module)
+        )
+
+    def build(self, module: ModuleType, model: str, settings: Mapping[str, Any]) -> Any:
+        """Make a model with two layers of width 32."""
+        model_class = getattr(module, model)
+        configuration: Any = config_class(model_class)
+        return model_class(configuration(**{**SMALL, **settings}))
+
+    def cases(self, model_class: type, level: str, seed: int) -> Iterable[Case]:
+        """Return the matrix for a base model, a decoder with a head, or any other head."""
+        for axes, settings in _points(model_class, level):
+            case = make_case(model_class, axes, settings, seed)
+            if case is not None:
+                yield case
+
+
+def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any]]]:
+    parameters = forward_parameters(model_class)
+    is_base = not {"labels", "start_positions"} & set(parameters)
+    is_decoder = "past_key_values" in parameters and not is_base
+    if is_base:
+        yield from ((axes, {}) for axes in QUICK_BASE)
+        yield {"mask": "left-padded", "scenario": RELOAD}, {}
+        yield {"mask": "left-padded", "scenario": TRAIN}, {}
+        yield {"mask": "left-padded", "scenario": TRAIN_PLAIN, "dropout": 0}, NO_DROPOUT
+    elif is_decoder:
+        yield from ((axes, DECODER) for axes in QUICK_DECODER)
+    else:
+        yield from ((axes, {}) for axes in QUICK_HEAD)
+    if level != "full":
+        return
+    if is_base:
+        yield from ((axes, {}) for axes in pairwise(FULL_BASE))
+        yield {"wrong": "mask-length"}, {}
+        yield {"wrong": "too-long"}, {}
+        yield from _relative_positions()
+    if "past_key_values" in parameters:
+        yield from ((axes, DECODER) for axes in pairwise(FULL_DECODER))
+    if not is_base and not is_decoder:
+        yield from ((axes, {}) for axes in pairwise(FULL_HEAD))
+    if "SequenceClassification" in model_class.__name__:
+        yield {"labels": 1, "problem": "regression"}, {"num_labels": 1}
+        yield {"labels": 1, "problem": "multi-label"}, {}
+
+
+def _relative_positions() -> Iterator[tuple[Axes, dict[str, Any]]]:
+    for kind in ("relative_key", "relative_key_query"):
+        yield {"mask": "left-padded", "attn": 1, "position-type": kind}, {"position_embedding_type": kind}
+
+
+def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: int) -> Case | None:
+    """Return the case at one point of the matrix; None where the model has no such argument."""
+    parameters = forward_parameters(model_class)
+    needed = {
+        "types": "token_type_ids",
+        "positions": "position_ids",
+        "embeds": "inputs_embeds",
+        "head-mask": "head_mask",
+        "cross": "encoder_hidden_states",
+        "past": "past_key_values",
+        "cache": "use_cache",
+    }
+    if any(axes.get(axis) and name not in parameters for axis, name in needed.items()):
+        return None
+    if axes.get("mask", "none") != "none" and "attention_mask" not in parameters:
+        return None
+    case_id = identifier(model_class.__name__, axes, settings)
+    inputs = _inputs(model_class, axes, random_for(case_id, seed))
+    return Case(
+        id=case_id,
+        model=model_class.__name__,
+        inputs=inputs,
+        flags=flags_of(axes, parameters),
+        settings=dict(settings),
+        description=_description(axes, settings),
+        raises="wrong" in axes,
+        scenario=axes.get("scenario", "call"),
+    )
+
+
+def identifier(model: str, axes: Axes, settings: Mapping[str, Any]) -> str:
+    """Return the id of a point: what every call has first, then the flags, then what is there besides."""
+    flags = ",".join(f"{name}={axes[name]}" for name in ("attn", "hidden", "dict") if axes.get(name) is not None)
+    parts = [model, "decoder" if settings.get("is_decoder") else "", str(axes.get("scenario", ""))]
+    parts += [f"mask={axes.get('mask', 'none')}", f"batch={axes.get('batch', 3)}", f"seq={axes.get('seq', 5)}", flags]
+    known = {"scenario", "mask", "batch", "seq", "attn", "hidden", "dict"}
+    for name, value in axes.items():
+        if name in known or value is None or (value == 0 and name not in ("cache", "dropout")):
+            continue
+        parts.append(name if value == 1 and name != "cache" else f"{name}={value}")
+    return "/".join(part for part in parts if part)
+
+
+def flags_of(axes: Axes, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are not tensors; an axis that is absent or None leaves its argument out."""
+    names = {"attn": "output_attentions", "hidden": "output_hidden_states", "dict": "return_dict", "cache": "use_cache"}
+    return {
+        name: bool(axes[axis]) for axis, name in names.items() if axes.get(axis) is not None and name in parameters
+    }
+
+
+def _description(axes: Axes, settings: Mapping[str, Any]) -> str:
+    words = []
+    if settings.get("is_decoder"):
+        words.append("decoder with cross-attention")
+    if axes.get("past"):
+        words.append(f"a step on a cache of {axes['past']} positions")
+    if axes.get("wrong"):
+        words.append(f"a wrong call: {axes['wrong']}")
+    return ", ".join(words)
+
+
+def _inputs(model_class: type, axes: Axes, random: np.random.Generator) -> dict[str, Any]:
+    batch, length, past = axes.get("batch", 3), axes.get("seq", 5), axes.get("past", 0)
+    wrong = axes.get("wrong")
+    length = LONGEST + 1 if wrong == "too-long" else length
+    inputs: dict[str, Any] = {}
+    ids = random.integers(1, VOCABULARY, (batch, length))
+    embeds = random.standard_normal((batch, length, HIDDEN)).astype(np.float32)
+    if wrong == "ids-and-embeds":
+        return {"input_ids": ids, "inputs_embeds": embeds}
+    if wrong == "nothing":
+        return {}
+    inputs["inputs_embeds" if axes.get("embeds") else "input_ids"] = embeds if axes.get("embeds") else ids
+    mask = _mask(axes, batch, length, past, random)
+    if mask is not None:
+        inputs["attention_mask"] = mask
+    if axes.get("types"):
+        inputs["token_type_ids"] = random.integers(0, 2, (batch, length))
+    if axes.get("positions"):
+        inputs["position_ids"] = random.integers(0, LONGEST, (batch, length))
+    if axes.get("head-mask"):
+        shape = (HEADS,) if axes["head-mask"] == "1d" else (LAYERS, HEADS)
+        inputs["head_mask"] = random.integers(0, 2, shape).astype(np.float32)
+    inputs.update(_encoder_and_cache(axes, batch, past, random))
+    if "MultipleChoice" in model_class.__name__:
+        inputs = {name: np.stack([value, np.roll(value, 1, axis=-1)], axis=1) for name, value in inputs.items()}
+    if axes.get("labels"):
+        inputs.update(_labels(model_class, axes, batch, length, random))
+    return inputs
+
+
+def _mask(axes: Axes, batch: int, length: int, past: int, random: np.random.Generator) -> Array | None:
+    kind = "ones" if axes.get("wrong") == "mask-length" else axes.get("mask", "none")
+    if kind == "square":
+        return square_mask(batch, length, past + length, random)
+    mask = attention_mask(kind, batch, past + length, random)
+    return mask[:, :-1] if axes.get("wrong") == "mask-length" and mask is not None else mask
+
+
+def _encoder_and_cache(axes: Axes, batch: int, past: int, random: np.random.Generator) -> dict[str, Any]:
+    inputs: dict[str, Any] = {}
+    if axes.get("cross"):
+        inputs["encoder_hidden_states"] = random.standard_normal((batch, ENCODER_LENGTH, HIDDEN)).astype(np.float32)
+        mask = attention_mask(axes["cross"], batch, ENCODER_LENGTH, random)
+        if mask is not None:
+            inputs["encoder_attention_mask"] = mask
+    if past:
+        # Keys and values of the past positions; those of the encoder's positions too where there is an encoder.
+        lengths = [past, past] + ([ENCODER_LENGTH] * 2 if axes.get("cross") else [])
+        inputs["past_key_values"] = tuple(
+            tuple(
+                random.standard_normal((batch, HEADS, length, HIDDEN // HEADS)).astype(np.float32) for length in lengths
+            )
+            for _ in range(LAYERS)
+        )
+    return inputs
+
+
+def _labels(model_class: type, axes: Axes, batch: int, length: int, random: np.random.Generator) -> dict[str, Any]:
+    """Return the labels that a head takes, told from its parameters and, for their shape, from its HuggingFace name."""
+    name, parameters = model_class.__name__, forward_parameters(model_class)
+    labels: dict[str, Any] = {}
+    if "start_positions" in parameters:
+        return {key: random.integers(0, length, (batch,)) for key in ("start_positions", "end_positions")}
+    if "next_sentence_label" in parameters:
+        labels["next_sentence_label"] = random.integers(0, 2, (batch,))
+    if axes.get("problem") == "regression":
+        labels["labels"] = random.standard_normal((batch,)).astype(np.float32)
+    elif axes.get("problem") == "multi-label":
+        labels["labels"] = random.integers(0, 2, (batch, LABELS)).astype(np.float32)
+    elif "SequenceClassification" in name:
+        labels["labels"] = random.integers(0, LABELS, (batch,))
+    elif "MultipleChoice" in name or "NextSentence" in name:
+        labels["labels"] = random.integers(0, 2, (batch,))
+    elif "TokenClassification" in name:
+        labels["labels"] = random.integers(0, LABELS, (batch, length))
+    elif "labels" in parameters:
+        ids = random.integers(0, VOCABULARY, (batch, length))
+        ids[:, ::2] = -100
+        labels["labels"] = ids
+    return labels

@@ -1,0 +1,162 @@
+"""Telling the user what happened: text with rich, or one JSON document.
+
+Colours and progress bars are for terminals only; rich turns them off when the output is piped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .job import FileOutcome
+from .passes import Outcome, Site
+
+SCHEMA = 1
+"""Version of the JSON document; it changes when a field is renamed or removed."""
+
+_COLOURS = {Outcome.REWRITTEN: "green", Outcome.SKIPPED: "yellow", Outcome.ROLLED_BACK: "red"}
+_SHOWN_SKIPS = 8
+
+
+class Report:
+    """Collects what a command did and prints it.
+
+    Args:
+        as_json: Print one JSON document at the end, and nothing else on standard output.
+        verbose: List every site.
+        diff: Print the unified diffs.
+    """
+
+    def __init__(self, *, as_json: bool = False, verbose: bool = False, diff: bool = False) -> None:
+        self.as_json = as_json
+        self.console = Console(quiet=as_json, soft_wrap=True, highlight=False)
+        self._verbose = verbose
+        self._diff = diff
+        self._document: dict[str, Any] = {"schema": SCHEMA}
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable[[str], None]]:
+        """Show what is running on standard error while the block runs; yields a function to name the step."""
+        if not sys.stderr.isatty():
+            yield lambda name: None
+            return
+        console = Console(stderr=True)
+        with console.status(escape(title)) as status:
+            yield lambda name: status.update(escape(f"{title}: {name}"))
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Tell what became of one input."""
+        self._document.setdefault("files", []).append(_file_document(outcome, with_diff=self._diff))
+        if self.as_json:
+            return
+        result = outcome.result
+        self.console.print(f"[bold]{escape(result.source.name)}[/bold]  ({result.dialect.name}, {_target(outcome)})")
+        if self._diff:
+            self._print_diff(result.diff(to_name=str(outcome.written or result.source.name)))
+        self._print_sites(result.sites)
+        for failure in result.failures:
+            self.console.print(
+                f"  [red]pass {failure.pass_name} failed and was left out:[/red] {escape(failure.error)}"
+            )
+        if outcome.problem:
+            self.console.print(f"  [red]{escape(outcome.problem)}[/red]")
+        if outcome.note:
+            self.console.print(f"  {escape(outcome.note)}")
+        if outcome.written is not None:
+            added, removed = _diff_size(result.diff())
+            self.console.print(f"  wrote [bold]{escape(str(outcome.written))}[/bold]  (+{added} −{removed} lines)")
+
+    def put(self, key: str, value: Any) -> None:
+        """Add `value` to the JSON document under `key`, as the next item of a list."""
+        self._document.setdefault(key, []).append(value)
+
+    def table(self, key: str, rows: Sequence[Mapping[str, str]]) -> None:
+        """Print rows that share their keys."""
+        self._document[key] = list(rows)
+        if self.as_json or not rows:
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in rows[0]:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(value) for value in row.values()))
+        Console(highlight=False).print(table)
+
+    def broken_plugins(self, broken: Mapping[str, str]) -> None:
+        """Name the plugins that are not used, on standard error."""
+        self._document["broken_plugins"] = dict(broken)
+        for name, why in sorted(broken.items()):
+            Console(stderr=True, highlight=False).print(f"[yellow]plugin {name} is not used:[/yellow] {escape(why)}")
+
+    def close(self) -> None:
+        """Print the JSON document, if that was asked for."""
+        if self.as_json:
+            print(json.dumps(self._document, indent=2, default=str))
+
+    def _print_sites(self, sites: Sequence[Site]) -> None:
+        rewritten = [site for site in sites if site.outcome is Outcome.REWRITTEN]
+        skipped = [site for site in sites if site.outcome is not Outcome.REWRITTEN]
+        by_pass = Counter(site.pass_name for site in rewritten)
+        for name, count in by_pass.items():
+            self.console.print(f"  [green]{name}[/green]: {count} {'site' if count == 1 else 'sites'} rewritten")
+        if self._verbose:
+            for site in sites:
+                self._print_site(site)
+            return
+        reasons = Counter((site.pass_name, site.what, site.reason) for site in skipped)
+        for (name, what, reason), count in reasons.most_common(_SHOWN_SKIPS):
+            times = f" ×{count}" if count > 1 else ""
+            self.console.print(f"  [yellow]{name} left {escape(what)}{times}:[/yellow] {escape(reason)}")
+        if len(reasons) > _SHOWN_SKIPS:
+            self.console.print(f"  … and {len(reasons) - _SHOWN_SKIPS} more reasons; -v lists every site")
+
+    def _print_site(self, site: Site) -> None:
+        colour = _COLOURS[site.outcome]
+        self.console.print(
+            f"    {site.line:>5}  [{colour}]{site.outcome.value:<11}[/{colour}] {site.pass_name}: "
+            f"{escape(site.what)}: {escape(site.reason)}"
+        )
+
+    def _print_diff(self, diff: str) -> None:
+        colours = {"+": "green", "-": "red", "@": "cyan"}
+        for line in diff.splitlines():
+            colour = colours.get(line[:1])
+            text = escape(line)
+            self.console.print(f"[{colour}]{text}[/{colour}]" if colour else text)
+
+
+def _target(outcome: FileOutcome) -> str:
+    target = outcome.result.target
+    return f"target {target.device.value}, MindSpore {target.mindspore}"
+
+
+def _diff_size(diff: str) -> tuple[int, int]:
+    lines = [line for line in diff.splitlines() if not line.startswith(("+++", "---"))]
+    return sum(line.startswith("+") for line in lines), sum(line.startswith("-") for line in lines)
+
+
+def _file_document(outcome: FileOutcome, *, with_diff: bool) -> dict[str, Any]:
+    result = outcome.result
+    document: dict[str, Any] = {
+        "source": result.source.name,
+        "output": str(outcome.written) if outcome.written else None,
+        "dialect": result.dialect.name,
+        "target": {"device": result.target.device.value, "mindspore": str(result.target.mindspore)},
+        "changed": result.changed,
+        "problem": outcome.problem,
+        "note": outcome.note,
+        "sites": [{**asdict(site), "outcome": site.outcome.value} for site in result.sites],
+        "failures": [asdict(failure) for failure in result.failures],
+    }
+    if with_diff:
+        document["diff"] = result.diff()
+    return document

@@ -1,0 +1,73 @@
+"""`[tool.rewriter]` in the nearest pyproject.toml: defaults for the command line."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import RewriterError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Defaults that options on the command line override.
+
+    Attributes:
+        passes: Names of the passes to run; empty for the default ones.
+        target: Device name.
+        mindspore: Version; None for the installed one.
+        plugins: Plugin files (relative to the pyproject.toml) and modules.
+        no_plugins: Names of plugins not to load.
+    """
+
+    passes: tuple[str, ...] = ()
+    target: str = "portable"
+    mindspore: str | None = None
+    plugins: tuple[str, ...] = ()
+    no_plugins: tuple[str, ...] = ()
+
+
+def load(start: Path) -> Settings:
+    """Read the settings that hold in the folder `start`.
+
+    Raises:
+        RewriterError: The table has an unknown key or a value of the wrong type, or the file is not TOML.
+    """
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            return _read(path)
+    return Settings()
+
+
+def _read(path: Path) -> Settings:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("rewriter")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RewriterError(f"{path}: {error}") from None
+    return Settings() if table is None else _validated(table, path)
+
+
+def _validated(table: Any, path: Path) -> Settings:
+    from pydantic import TypeAdapter, ValidationError
+
+    values = {key.replace("-", "_"): value for key, value in table.items()}
+    unknown = sorted(set(values) - set(Settings.__dataclass_fields__))
+    if unknown:
+        known = ", ".join(name.replace("_", "-") for name in Settings.__dataclass_fields__)
+        raise RewriterError(f"{path}: [tool.rewriter] has no key '{unknown[0]}'", hint=f"Known keys: {known}.")
+    try:
+        settings: Settings = TypeAdapter(Settings).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RewriterError(f"{path}: [tool.rewriter] {where}: {first['msg']}") from None
+    plugins = tuple(str(path.parent / one) if one.endswith(".py") else one for one in settings.plugins)
+    return Settings(settings.passes, settings.target, settings.mindspore, plugins, settings.no_plugins)
