@@ -10,9 +10,26 @@ from rewriter import Pass, hookimpl
 @hookimpl
 def rewriter_passes() -> Iterable[Pass]:
     """Return every built-in pass."""
+    from .define_names import DefineNames
+    from .einsum import Einsum
+    from .expand import Expand
+    from .finfo import Finfo
     from .flatten import Flatten
+    from .functional_layers import FunctionalLayers
     from .imports import Imports
     from .jit import Jit
     from .module_loops import ModuleLoops
+    from .no_del import NoDel
 
-    return (Flatten(), Imports(), Jit(), ModuleLoops())
+    return (
+        DefineNames(),
+        Einsum(),
+        Expand(),
+        Finfo(),
+        Flatten(),
+        FunctionalLayers(),
+        Imports(),
+        Jit(),
+        ModuleLoops(),
+        NoDel(),
+    )

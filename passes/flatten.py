@@ -8,10 +8,18 @@ from dataclasses import dataclass
 import libcst as cst
 
 from rewriter import Example, Kind, Pass, PassContext, Safety
-from rewriter.dataflow import live_before, maybe_assigned, parameter_names, reads, surely_assigned
-from rewriter.tree import children, dotted_name, find, replace
+from rewriter.dataflow import captured, live_before, maybe_assigned, parameter_names, reads, surely_assigned
+from rewriter.tree import children, dotted_name, find, identifiers, replace
 
-from .forwards import FLAT_SUFFIX, ModuleClass, module_classes, self_attribute, self_name
+from .forwards import (
+    FLAT_DOCSTRING,
+    FLAT_SUFFIX,
+    ModuleClass,
+    module_attributes,
+    module_classes,
+    self_attribute,
+    self_name,
+)
 
 _MUTATORS = {
     "append",
@@ -142,49 +150,45 @@ class Encoder(nn.Cell):
             forward = owner.method(context.dialect.forward)
             if forward is None:
                 continue
-            at = _loop_statement(owner, forward)
-            if at is None:
+            loops = _loop_statements(owner, forward)
+            if not loops:
                 continue
             what = f"{owner.node.name.value}.{forward.name.value}"
             try:
-                name = _flat_name(owner, forward)
-                region = find_region(forward, at, context)
-                changes[forward] = cst.FlattenSentinel(outline(forward, region, name, context))
+                name = _flat_name(owner, forward, context)
+                region = find_region(forward, loops[0], context)
             except CannotOutline as why:
-                context.skipped(forward.body.body[at], what, str(why))
-            else:
-                context.rewritten(forward.body.body[at], what, f"the loop over the layers became {name}")
-        return replace(context.tree, changes)  # type: ignore[arg-type]
+                context.skipped(forward.body.body[loops[0]], what, str(why))
+                continue
+            changes[forward] = cst.FlattenSentinel(outline(forward, region, name))
+            context.rewritten(forward.body.body[loops[0]], what, f"the loop over the layers became {name}")
+            for later in loops:
+                if later >= region.stop:
+                    context.skipped(forward.body.body[later], what, "a second loop, apart from the one that was moved")
+        return replace(context.tree, changes)
 
 
-def _flat_name(owner: ModuleClass, forward: cst.FunctionDef) -> str:
-    """Return a free name for the flat method."""
+def _flat_name(owner: ModuleClass, forward: cst.FunctionDef, context: PassContext) -> str:
+    """Return the name of the flat method, which no class above or below must use for another."""
     name = f"_{forward.name.value}{FLAT_SUFFIX}"
-    if any(method.name.value == name for method in owner.methods()):
-        raise CannotOutline(f"the class already has a method `{name}`")
+    if any(context.qualified_name(base.value) not in context.dialect.module_bases for base in owner.node.bases):
+        name = f"{name}_{owner.node.name.value}"
+    used = identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
+    if name in used:
+        raise CannotOutline(f"the class already uses the name `{name}`")
     return name
 
 
-def _loop_statement(owner: ModuleClass, forward: cst.FunctionDef) -> int | None:
-    """Return the index of the first statement of `forward` that holds a loop over modules."""
+def _loop_statements(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:
+    """Return the indices of the statements of `forward` that hold a loop over modules."""
     self_ = self_name(forward)
     if self_ is None:
-        return None
-    for index, statement in enumerate(forward.body.body):
-        for loop in find(statement, cst.For, into_functions=False):
-            if _is_module_loop(loop, owner.lists, self_):
-                return index
-    return None
-
-
-def _is_module_loop(loop: cst.For, lists: frozenset[str], self_: str) -> bool:
-    """Tell whether a loop runs over `self.<list>`, or over `self.<attribute>` and calls what it finds there."""
-    attributes = {name for node in find(loop.iter, cst.Attribute) if (name := self_attribute(node, self_)) is not None}
-    if attributes & lists:
-        return True
-    bound = {name.value for name in find(loop.target, cst.Name)}
-    called = {call.func.value for call in find(loop.body, cst.Call) if isinstance(call.func, cst.Name)}
-    return bool(attributes) and bool(bound & called)
+        return []
+    return [
+        index
+        for index, statement in enumerate(forward.body.body)
+        if any(module_attributes(loop, owner.lists, self_) for loop in find(statement, cst.For, into_functions=False))
+    ]
 
 
 def find_region(forward: cst.FunctionDef, at: int, context: PassContext) -> Region:
@@ -200,6 +204,8 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext) -> Regi
     """
     body = [statement for statement in forward.body.body if isinstance(statement, cst.BaseStatement)]
     self_ = self_name(forward) or "self"
+    if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
+        raise CannotOutline("the method rebinds a name of an outer scope")
     _check(body[at], self_, context)
     stop = at + 1
     while stop < len(body) and _may_join(body[stop], self_, context):
@@ -216,6 +222,8 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     outputs = [name for name in order if name in assigned and name in after]
     if not outputs:
         raise CannotOutline("nothing that the loop computes is used after it")
+    if late := sorted(assigned & captured([*prologue, *region])):
+        raise CannotOutline(f"a nested function or generator may read `{late[0]}`, which the loop rebinds")
     surely = surely_assigned(prologue, frozenset(parameters)) or frozenset()
     earlier = frozenset(parameters) | maybe_assigned(prologue)
     live = (live_before(region, frozenset(outputs)) & earlier) - {self_}
@@ -241,7 +249,7 @@ def _in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
 
 def _may_join(statement: cst.BaseStatement, self_: str, context: PassContext) -> bool:
     """Tell whether a statement after the loop can go into the graph with it: it binds names, and no more."""
-    if not maybe_assigned([statement]):
+    if not maybe_assigned([statement]) or next(find(statement, (cst.Dict, cst.List, cst.Set)), None) is not None:
         return False
     try:
         _check(statement, self_, context)
@@ -322,29 +330,28 @@ def _check_mutation(region: Sequence[cst.BaseStatement], inputs: frozenset[str])
                 raise CannotOutline(f"changes `{min(names)}` in place")
 
 
-def outline(
-    forward: cst.FunctionDef, region: Region, name: str, context: PassContext
-) -> tuple[cst.FunctionDef, cst.FunctionDef]:
+def outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.FunctionDef, cst.FunctionDef]:
     """Return the forward that calls the flat method, and the flat method.
 
     Args:
         forward: The method as it is.
         region: What to move.
         name: Name of the flat method.
-        context: For the module's newline and indent.
     """
     self_ = self_name(forward) or "self"
     body = list(forward.body.body)
     moved = body[region.start : region.stop]
     call = _call_statement(region, name, self_)
-    lead = getattr(moved[0], "leading_lines", ())
-    blank = [line for line in lead if line.comment is None][:1] if lead and lead[0].comment is None else []
+    lead = list(getattr(moved[0], "leading_lines", ()))
+    blank = []
+    while lead and lead[0].comment is None:
+        blank.append(lead.pop(0))
     new_forward = forward.with_changes(
         body=forward.body.with_changes(
             body=[*body[: region.start], call.with_changes(leading_lines=blank), *body[region.stop :]]
         )
     )
-    moved[0] = moved[0].with_changes(leading_lines=[line for line in lead if line.comment is not None])
+    moved[0] = moved[0].with_changes(leading_lines=lead)
     flat = _parse_method(region, name, self_, forward.name.value)
     flat = flat.with_changes(
         leading_lines=[cst.EmptyLine(indent=False)],
@@ -381,7 +388,7 @@ def _parse_method(region: Region, name: str, self_: str, forward: str) -> cst.Fu
     results = ", ".join(region.outputs) + ("," if len(region.outputs) == 1 else "")
     lines = [
         signature,
-        f'{_INDENT}"""The part of `{forward}` that only computes on tensors."""',
+        _INDENT + FLAT_DOCSTRING.format(forward=forward),
         *(f"{_INDENT}{item} = None" for item in region.undefined),
         f"{_INDENT}return {results}",
     ]

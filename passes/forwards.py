@@ -11,6 +11,8 @@ from rewriter import PassContext
 from rewriter.tree import dotted_name, find
 
 FLAT_SUFFIX = "_flat"
+FLAT_DOCSTRING = '"""The part of `{forward}` that only computes on tensors."""'
+"""By this docstring the passes after `flatten` know its methods from a user's."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,38 @@ class ModuleClass:
 
 
 def module_classes(context: PassContext) -> list[ModuleClass]:
-    """Return the top-level classes with a forward, or with a base that is a module class, in source order."""
+    """Return the top-level classes that have a forward or hold a list of modules, in source order."""
+    lists: dict[str, frozenset[str]] = {}
     found: list[ModuleClass] = []
     for node in context.tree.body:
         if isinstance(node, cst.ClassDef):
-            item = ModuleClass(node, frozenset(_module_lists(node, context)))
-            if item.method(context.dialect.forward) is not None or item.lists:
+            inherited = (
+                lists.get(base.value.value, frozenset()) for base in node.bases if isinstance(base.value, cst.Name)
+            )
+            names = frozenset(_module_lists(node, context)).union(*inherited)
+            lists[node.name.value] = names
+            item = ModuleClass(node, names)
+            if item.method(context.dialect.forward) is not None or names:
                 found.append(item)
     return found
+
+
+def is_flat(method: cst.FunctionDef) -> bool:
+    """Tell whether `flatten` made the method."""
+    return (method.get_docstring() or "").startswith("The part of `") and FLAT_SUFFIX in method.name.value
+
+
+def module_attributes(loop: cst.For, lists: frozenset[str], self_: str) -> set[str]:
+    """Return the attributes of the module that a loop takes its layers from.
+
+    These are the known module lists in what it iterates over, any attribute there whose items the body calls, and the
+    known module lists that the body indexes.
+    """
+    iterated = {name for node in find(loop.iter, cst.Attribute) if (name := self_attribute(node, self_)) is not None}
+    bound = {name.value for name in find(loop.target, cst.Name)}
+    called = {call.func.value for call in find(loop.body, cst.Call) if isinstance(call.func, cst.Name)}
+    indexed = {self_attribute(node.value, self_) or "" for node in find(loop.body, cst.Subscript)}
+    return (iterated if bound & called else iterated & lists) | (indexed & lists)
 
 
 def self_name(function: cst.FunctionDef) -> str | None:
@@ -62,12 +88,14 @@ def self_attribute(node: cst.CSTNode, self_: str) -> str | None:
 
 def _module_lists(node: cst.ClassDef, context: PassContext) -> Iterator[str]:
     """Yield the attributes that some method sets to a list of modules."""
-    for assign in find(node, cst.Assign):
-        if not isinstance(assign.value, cst.Call):
+    for assign in find(node, cst.BaseSmallStatement):
+        if not isinstance(assign, (cst.Assign, cst.AnnAssign)) or assign.value is None:
             continue
-        if context.qualified_name(assign.value.func) not in context.dialect.module_lists:
+        made = {context.qualified_name(call.func) for call in find(assign.value, cst.Call)}
+        if not made & set(context.dialect.module_lists):
             continue
-        for target in assign.targets:
-            name = dotted_name(target.target)
+        targets = [t.target for t in assign.targets] if isinstance(assign, cst.Assign) else [assign.target]
+        for target in targets:
+            name = dotted_name(target)
             if name and name.count(".") == 1:
                 yield name.split(".")[1]

@@ -9,7 +9,7 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find, identifiers, replace
 
-from .forwards import module_classes, self_attribute, self_name
+from .forwards import module_attributes, module_classes, self_attribute, self_name
 
 
 class ModuleLoops(Pass):
@@ -80,9 +80,11 @@ class Sum(nn.Cell):
                 self_ = self_name(method)
                 if self_ is None or method.name.value == "__init__":
                     continue
-                for loop in find(method.body, cst.For, into_functions=False):
-                    if any(self_attribute(node, self_) in owner.lists for node in find(loop.iter, cst.Attribute)):
-                        self._loop(loop, method, owner.lists, self_, context, changes)
+                # The inner of two nested loops first, so that it is part of the outer one's new body.
+                for loop in reversed(list(find(method.body, cst.For, into_functions=False))):
+                    modules = module_attributes(loop, owner.lists, self_)
+                    if modules:
+                        self._loop(loop, method, frozenset(modules), self_, context, changes)
         return replace(context.tree, changes)
 
     def _loop(
@@ -108,7 +110,7 @@ class Sum(nn.Cell):
         if len(pairs) > len(modules):
             context.skipped(loop, what, "`zip` with something that may be shorter than the module list")
             return
-        name = index or _fresh("i", method)
+        name = index or _fresh("i", method, changes)
         setup = [
             cst.parse_statement(
                 f"{cst.Module([]).code_for_node(target)} = {cst.Module([]).code_for_node(value)}[{name}]"
@@ -175,6 +177,6 @@ def _is_counted(loop: cst.For, context: PassContext) -> bool:
     return isinstance(loop.iter, cst.Call) and context.qualified_name(loop.iter.func) == "builtins.range"
 
 
-def _fresh(name: str, method: cst.FunctionDef) -> str:
-    taken = identifiers(method)
+def _fresh(name: str, method: cst.FunctionDef, changes: dict[cst.CSTNode, cst.CSTNode]) -> str:
+    taken = identifiers(method).union(*(identifiers(new) for new in changes.values()))
     return next(n for n in (name, "idx", "index", *(f"{name}_{k}" for k in range(2, 99))) if n not in taken)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from .tree import children
+from .tree import children, find
 
 Statements = Sequence[cst.BaseStatement | cst.BaseSmallStatement]
 Names = frozenset[str]
@@ -34,8 +34,8 @@ def reads(node: cst.CSTNode | None) -> Names:
     if isinstance(node, (cst.ListComp, cst.SetComp, cst.GeneratorExp, cst.DictComp)):
         return _comprehension_reads(node)
     if isinstance(node, cst.Lambda):
-        inner = frozenset().union(*(reads(child) for child in children(node)))
-        return inner - _parameter_names(node.params)
+        defaults = (p.default for p in find(node.params, cst.Param))
+        return (reads(node.body) - _parameter_names(node.params)).union(*(reads(value) for value in defaults))
     found: set[str] = set()
     for child in children(node):
         found |= reads(child)
@@ -109,13 +109,13 @@ def _effect(statement: cst.CSTNode) -> _Effect:
     if isinstance(statement, cst.Assign):
         binds = frozenset().union(*(target_names(t.target) for t in statement.targets))
         used = reads(statement.value).union(*(_target_reads(t.target) for t in statement.targets))
-        return _Effect(used, binds | _walrus(statement))
+        return _Effect(used, binds)
     if isinstance(statement, cst.AnnAssign):
         if statement.value is None:
             return _Effect(NOTHING, NOTHING)
         return _Effect(
             reads(statement.value) | _target_reads(statement.target),
-            target_names(statement.target) | _walrus(statement),
+            target_names(statement.target),
         )
     if isinstance(statement, cst.AugAssign):
         return _Effect(reads(statement.value) | reads(statement.target), target_names(statement.target))
@@ -123,18 +123,7 @@ def _effect(statement: cst.CSTNode) -> _Effect:
         return _Effect(NOTHING, _import_binds(statement))
     if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
         return _Effect(_all_names(statement), frozenset((statement.name.value,)))
-    return _Effect(reads(statement), _walrus(statement))
-
-
-def _walrus(node: cst.CSTNode) -> Names:
-    return frozenset().union(*(target_names(item.target) for item in _named_exprs(node)))
-
-
-def _named_exprs(node: cst.CSTNode) -> Iterable[cst.NamedExpr]:
-    if isinstance(node, cst.NamedExpr):
-        yield node
-    for child in children(node):
-        yield from _named_exprs(child)
+    return _Effect(reads(statement), NOTHING)
 
 
 def _import_binds(statement: cst.Import | cst.ImportFrom) -> Names:
@@ -218,7 +207,7 @@ class _Liveness:
             other = self.block(block(node.orelse.body), after)
         else:
             other = after
-        return (body | other | reads(node.test)) - _walrus(node.test) | reads(node.test)
+        return body | other | reads(node.test)
 
     def _loop(self, node: cst.For | cst.While, after: Names) -> Names:
         end = self.block(block(node.orelse.body), after) if node.orelse is not None else after
@@ -236,31 +225,39 @@ class _Liveness:
 
 
 def maybe_assigned(statements: Statements) -> Names:
-    """Return the names that some path through `statements` binds (nested functions' own names left out)."""
+    """Return the names that some path through `statements` binds; those that nested functions bind for themselves left out."""
     found: set[str] = set()
     for statement in statements:
-        if isinstance(statement, cst.SimpleStatementLine):
-            found |= maybe_assigned(statement.body)
-        elif isinstance(statement, (cst.If, cst.For, cst.While, cst.With, cst.Try, cst.TryStar, cst.Match)):
-            found |= _compound_assigned(statement)
-        else:
-            found |= _effect(statement).binds
+        for node in _own_nodes(statement):
+            if isinstance(node, (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Import, cst.ImportFrom)):
+                found |= _effect(node).binds
+            elif isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+                found.add(node.name.value)
+            elif isinstance(node, (cst.For, cst.NamedExpr)):
+                found |= target_names(node.target)
+            elif isinstance(node, cst.AsName):
+                found |= target_names(node.name)
+            elif isinstance(node, (cst.MatchAs, cst.MatchStar)) and node.name is not None:
+                found.add(node.name.value)
+            elif isinstance(node, cst.MatchMapping) and node.rest is not None:
+                found.add(node.rest.value)
     return frozenset(found)
 
 
-def _compound_assigned(node: cst.CSTNode) -> Names:
+def _own_nodes(statement: cst.CSTNode) -> Iterable[cst.CSTNode]:
+    """Yield the nodes of a statement that run in its own scope."""
+    yield statement
+    if not isinstance(statement, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+        for part in children(statement):
+            yield from _own_nodes(part)
+
+
+def captured(statements: Statements) -> Names:
+    """Return the names that functions, lambdas and generators made in `statements` may read when they run, later on."""
     found: set[str] = set()
-    stack: list[cst.CSTNode] = [node]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, cst.For):
-            found |= target_names(item.target)
-        elif isinstance(item, cst.AsName):
-            found |= target_names(item.name)
-        if isinstance(item, (cst.BaseSmallStatement, cst.FunctionDef, cst.ClassDef)):
-            found |= _effect(item).binds
-            continue
-        stack.extend(children(item))
+    for statement in statements:
+        for node in find(statement, (cst.FunctionDef, cst.ClassDef, cst.Lambda, cst.GeneratorExp)):
+            found |= _all_names(node)
     return frozenset(found)
 
 
@@ -285,7 +282,6 @@ def _assigned_after(node: cst.CSTNode, before: Names) -> Names | None:
     if isinstance(node, (cst.Return, cst.Raise, cst.Break, cst.Continue)):
         return None
     if isinstance(node, cst.If):
-        before = before | _walrus(node.test)
         body = surely_assigned(block(node.body), before)
         if isinstance(node.orelse, cst.If):
             other = _assigned_after(node.orelse, before)

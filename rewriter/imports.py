@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
-from .tree import Names, children, identifiers
+from .tree import Names, bound_name, children, identifiers
 from .tree import replace as replace_nodes
 
-IMPORTABLE_ROOTS = ("mindspore.mint", "mindspore.ops", "mindspore.nn")
-"""Members of MindSpore that are imported by `from mindspore import …`; what lies below is reached as attributes."""
+IMPORTABLE_ROOTS = ("mindspore.mint", "mindspore.ops", "mindspore.nn", "mindnlp.core.nn", "mindnlp.core.ops")
+"""Modules that are imported by `from mindspore import …`; what lies below is reached as attributes."""
 
 
 @dataclass
@@ -32,9 +32,9 @@ class ImportPlan:
         root, rest = _split(qualified)
         local = self.wanted.get(root)
         if local is None:
-            local = _already_imported(root, names)
+            local = _already_imported(root, names, tree)
         if local is None:
-            local = self.wanted[root] = _free_name(root, names, tree)
+            local = self.wanted[root] = _free_name(root, tree)
         return f"{local}.{rest}" if rest else local
 
     def apply(self, tree: cst.Module) -> cst.Module:
@@ -63,7 +63,7 @@ def drop_unused(tree: cst.Module, original: cst.Module) -> cst.Module:
         statement = line.body[0]
         if not isinstance(statement, (cst.Import, cst.ImportFrom)) or isinstance(statement.names, cst.ImportStar):
             continue
-        kept = [alias for alias in statement.names if _bound_name(alias) not in gone]
+        kept = [alias for alias in statement.names if bound_name(alias) not in gone]
         if len(kept) == len(statement.names):
             continue
         if not kept:
@@ -82,15 +82,23 @@ def _split(qualified: str) -> tuple[str, str]:
     return top, rest
 
 
-def _already_imported(root: str, names: Names) -> str | None:
-    """Return the one local name that the file binds to `root`, and to nothing else."""
+def _already_imported(root: str, names: Names, tree: cst.Module) -> str | None:
+    """Return a local name that an unconditional import of the file binds to `root`, and nothing binds to anything else."""
+    plain = {
+        bound_name(alias)
+        for line in tree.body
+        if isinstance(line, cst.SimpleStatementLine)
+        for statement in line.body
+        if isinstance(statement, (cst.Import, cst.ImportFrom)) and not isinstance(statement.names, cst.ImportStar)
+        for alias in statement.names
+    }
     for local, qualified in names.imported().items():
-        if qualified == root and len(names.bindings(local)) == 1:
+        if qualified == root and local in plain and len(names.bindings(local)) == 1:
             return local
     return None
 
 
-def _free_name(root: str, names: Names, tree: cst.Module) -> str:
+def _free_name(root: str, tree: cst.Module) -> str:
     """Choose a local name for `root` that occurs nowhere in the file."""
     taken = identifiers(tree)
     last = root.rsplit(".", 1)[-1]
@@ -139,17 +147,6 @@ def _used(tree: cst.Module) -> set[str]:
             continue
         found |= identifiers(line)
     return found
-
-
-def _bound_name(alias: cst.ImportAlias) -> str:
-    if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
-        return alias.asname.name.value
-    name = alias.name
-    while isinstance(name, cst.Attribute):
-        if not isinstance(name.value, (cst.Attribute, cst.Name)):
-            break
-        name = name.value
-    return name.value if isinstance(name, cst.Name) else ""
 
 
 def _string_literals(tree: cst.Module) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import gc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class Result:
     @property
     def text(self) -> str:
         """The result decoded, with its own newlines."""
-        return self.data.decode(self.source.tree.encoding)
+        return self.source.decode(self.data)
 
     @property
     def sites(self) -> list[Site]:
@@ -66,14 +67,15 @@ class Result:
 
     def diff(self, *, to_name: str | None = None) -> str:
         """Return a unified diff from the source to the result; empty when nothing changed."""
-        name = self.source.name
         lines = difflib.unified_diff(
-            self.source.text.splitlines(keepends=True),
-            self.text.splitlines(keepends=True),
-            fromfile=name,
-            tofile=to_name or name,
+            _lines(self.source.text), _lines(self.text), fromfile=self.source.name, tofile=to_name or self.source.name
         )
-        return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+        return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    """Split at line feeds only, as patch does; `str.splitlines` also splits at form feeds and others."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def run(

@@ -34,8 +34,13 @@ class SourceFile:
 
     @property
     def text(self) -> str:
-        """The source decoded, with its own newlines."""
-        return self.data.decode(self.tree.encoding)
+        """The source decoded, with its own newlines and byte-order mark."""
+        return self.decode(self.data)
+
+    def decode(self, data: bytes) -> str:
+        """Decode `data` as this file is encoded; a byte-order mark stays in the text."""
+        encoding = self.tree.encoding
+        return data.decode("utf-8" if encoding.lower() in ("utf-8-sig", "utf_8_sig") else encoding)
 
 
 def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path | None = None) -> SourceFile:
@@ -62,6 +67,10 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
         raise UnreadableSource(_syntax_message(name, data, error), hint="Nothing was written.") from None
     except Exception as error:  # LibCST's native parser raises SyntaxError subclasses of several kinds
         raise UnreadableSource(f"{name}: cannot be parsed ({error})", hint="Nothing was written.") from None
+    if tree.bytes != data:
+        raise UnreadableSource(
+            f"{name}: its line endings cannot be kept byte for byte", hint="Use LF or CRLF line endings throughout."
+        )
     return SourceFile(name=name, data=data, tree=tree, package=package, path=path)
 
 

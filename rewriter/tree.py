@@ -189,7 +189,9 @@ def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTN
         stack.extend(reversed(parts))
 
 
-def find(node: cst.CSTNode, kind: type[Node], *, into_functions: bool = True) -> Iterator[Node]:
+def find(
+    node: cst.CSTNode, kind: type[Node] | tuple[type[Node], ...], *, into_functions: bool = True
+) -> Iterator[Node]:
     """Yield the descendants of `node` that are of `kind`, itself included, in source order."""
     for item in walk(node, into_functions=into_functions):
         if isinstance(item, kind):
@@ -197,20 +199,31 @@ def find(node: cst.CSTNode, kind: type[Node], *, into_functions: bool = True) ->
 
 
 def identifiers(tree: cst.CSTNode) -> set[str]:
-    """Return every identifier that occurs as a name in `tree`, attributes left out."""
+    """Return every identifier that `tree` reads or binds; attribute names, keywords and module paths are left out."""
     found: set[str] = set()
     stack: list[cst.CSTNode] = [tree]
     while stack:
         node = stack.pop()
         if isinstance(node, cst.Name):
             found.add(node.value)
-        elif isinstance(node, cst.Attribute):
+        elif isinstance(node, (cst.Attribute, cst.Arg)):
             stack.append(node.value)
-        elif isinstance(node, cst.Arg):
-            stack.append(node.value)
+        elif isinstance(node, cst.ImportAlias):
+            found.add(bound_name(node))
+        elif isinstance(node, cst.ImportFrom):
+            stack.extend(children(node) if not isinstance(node.names, cst.ImportStar) else ())
+            if node.module is not None:
+                stack.remove(node.module)
         else:
             stack.extend(children(node))
     return found
+
+
+def bound_name(alias: cst.ImportAlias) -> str:
+    """Return the local name that one item of an import binds."""
+    if alias.asname is not None:
+        return alias.asname.name.value if isinstance(alias.asname.name, cst.Name) else ""
+    return alias.evaluated_name.split(".")[0]
 
 
 def replace(root: Node, changes: NodeMap) -> Node:

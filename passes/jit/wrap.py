@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
@@ -11,7 +14,7 @@ from packaging.version import Version
 from rewriter import Example, Kind, Pass, PassContext, Safety
 from rewriter.tree import identifiers, replace
 
-from ..forwards import FLAT_SUFFIX, module_classes
+from ..forwards import is_flat, module_classes
 
 DECORATOR = "_compiled"
 _MINDNLP = {
@@ -22,16 +25,24 @@ _MINDNLP = {
         for table in marked:
             table["__ms_class__"] = True  # lets the graph compiler enter a mindnlp module
         try:
-            return self.graph(*leaves)
+            result = self.graph(*leaves)
         finally:
             for table in marked:
-                del table["__ms_class__"]""",
+                del table["__ms_class__"]
+        if self.is_new:  # compiling leaves marks on the modules
+            self.is_new = False
+            self.remember()
+        return result""",
 }
 _CELL = {
     "registries": '("_params",)',
     "children": "_cells",
     "hooks": '("_lazy_forward_hook", "_lazy_forward_pre_hook", "_cell_backward_hook", "_cell_backward_pre_hook")',
-    "run": "return self.graph(*leaves)",
+    "run": """result = self.graph(*leaves)
+        if self.is_new:  # compiling leaves marks on the modules
+            self.is_new = False
+            self.remember()
+        return result""",
 }
 """What differs between the module classes of the dialects: where a module keeps its parameters, children and hooks."""
 
@@ -67,41 +78,70 @@ class Layer(nn.Cell):
 
     def rewrite(self, context: PassContext) -> cst.Module:
         """Decorate the flat methods and add the helper before the first class that needs it."""
-        changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement]] = {}
-        first: cst.ClassDef | None = None
-        for owner in module_classes(context):
-            for method in owner.methods():
-                forward = method.name.value.removeprefix("_").removesuffix(FLAT_SUFFIX)
-                if not method.name.value.endswith(FLAT_SUFFIX) or owner.method(forward) is None:
-                    continue
-                if method.decorators:
-                    continue
-                what = f"{owner.node.name.value}.{method.name.value}"
-                first = first or owner.node
-                changes[method] = method.with_changes(
-                    decorators=[cst.Decorator(cst.Name(DECORATOR))], lines_after_decorators=[]
-                )
-                context.rewritten(method, what, f"compiled under STRICT by {_spelling('graph', context)[0]}")
-        if first is None:
+        flat = [
+            (owner, method)
+            for owner in module_classes(context)
+            for method in owner.methods()
+            if is_flat(method) and not method.decorators
+        ]
+        if not flat:
             return context.tree
-        tree = replace(context.tree, changes)  # type: ignore[arg-type]
-        if DECORATOR in identifiers(context.tree):
-            return tree
-        return _with_helper(tree, first, context)
+        helper = _Helper.for_file(context)
+        changes: dict[cst.CSTNode, cst.CSTNode] = {}
+        for owner, method in flat:
+            changes[method] = method.with_changes(
+                decorators=[cst.Decorator(cst.Name(helper.decorator))], lines_after_decorators=[]
+            )
+            what = f"{owner.node.name.value}.{method.name.value}"
+            context.rewritten(method, what, f"compiled under STRICT by {_spelling('graph', context)[0]}")
+        tree = replace(context.tree, changes)
+        return tree if helper.is_there else _inserted(tree, helper, flat[0][0].node, context)
 
 
-def _with_helper(tree: cst.Module, first: cst.ClassDef, context: PassContext) -> cst.Module:
-    """Put the helper before the class `first` of the tree before the change."""
-    index = next(i for i, node in enumerate(context.tree.body) if node is first)
-    helper = cst.parse_module(helper_text(context)).body
-    opening = helper[0].with_changes(leading_lines=[cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)])
+@dataclass(frozen=True)
+class _Helper:
+    """The part of a rewritten file that compiles.
+
+    Attributes:
+        text: Its source, with names that are free in the file.
+        decorator: The name of the decorator in it.
+        is_there: Whether the file has it already.
+    """
+
+    text: str
+    decorator: str
+    is_there: bool
+
+    @classmethod
+    def for_file(cls, context: PassContext) -> _Helper:
+        text = helper_text(context)
+        names = [node.name for node in ast.parse(text).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+        defined = {node.name.value for node in context.tree.body if isinstance(node, (cst.FunctionDef, cst.ClassDef))}
+        if set(names) <= defined:
+            return cls(text, DECORATOR, is_there=True)
+        taken = identifiers(context.tree)
+        for name in names:
+            if name in taken:
+                free = next(f"{name}_{n}" for n in range(2, 1000) if f"{name}_{n}" not in taken)
+                text = re.sub(rf"\b{name}\b", free, text)
+        decorator = ast.parse(text).body[0]
+        assert isinstance(decorator, ast.FunctionDef)
+        return cls(text, decorator.name, is_there=False)
+
+
+def _inserted(tree: cst.Module, helper: _Helper, before: cst.ClassDef, context: PassContext) -> cst.Module:
+    """Put the helper before the class `before` of the tree as the pass was given it."""
+    newline = tree.default_newline
+    parts = list(cst.parse_module(helper.text.replace("\n", newline)).body)
+    index = next(i for i, node in enumerate(context.tree.body) if node is before)
+    blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
+    parts[0] = parts[0].with_changes(leading_lines=blank)
     body = list(tree.body)
     anchor = body[index]
     assert isinstance(anchor, cst.ClassDef)
-    lead = [line for line in anchor.leading_lines if line.comment is not None]
-    blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
-    body[index] = anchor.with_changes(leading_lines=[*blank, *lead])
-    body[index:index] = [opening, *helper[1:]]
+    if not anchor.leading_lines or anchor.leading_lines[0].comment is not None:
+        body[index] = anchor.with_changes(leading_lines=[*blank, *anchor.leading_lines])
+    body[index:index] = parts
     return tree.with_changes(body=body)
 
 

@@ -249,7 +249,11 @@ def _is_whole(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "len"
     if isinstance(node, ast.Subscript):
-        return isinstance(node.value, ast.Attribute) and node.value.attr == "shape" and not isinstance(node.slice, ast.Slice)
+        return (
+            isinstance(node.value, ast.Attribute)
+            and node.value.attr == "shape"
+            and not isinstance(node.slice, ast.Slice)
+        )
     return isinstance(node, ast.Attribute) and node.attr == "ndim"
 
 

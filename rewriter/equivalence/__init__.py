@@ -1,0 +1,7 @@
+"""Proof that a rewritten file answers as its original does. `verify` is the way in; it imports and runs both files."""
+
+from __future__ import annotations
+
+from .verify import list_cases, verify
+
+__all__ = ["list_cases", "verify"]

@@ -1,7 +1,7 @@
 """Adapters: how to make a small model of a modeling file, and the calls to check it with.
 
-An adapter knows a family of models by what its configuration and its forward methods take, never by a library or a path: the
-same one serves mindnlp's BERT file and the one in `models/`. A plugin registers its own from the hook
+An adapter knows a family of models by what its configuration and its forward methods take, never by a library or a
+path: the same one serves mindnlp's BERT file and the one in `models/`. A plugin registers its own from the hook
 `rewriter_model_adapters`; those are asked before the built-in ones.
 """
 
@@ -117,7 +117,8 @@ def config_class(model_class: type) -> type | None:
         return declared
     if not hasattr(model_class, "config_class"):
         return None
-    initialise: Any = model_class.__init__
+    owner: Any = model_class
+    initialise = owner.__init__
     annotation = getattr(initialise, "__annotations__", {}).get("config")
     if isinstance(annotation, str):
         annotation = getattr(initialise, "__globals__", {}).get(annotation.strip("'\""))

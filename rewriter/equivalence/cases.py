@@ -99,8 +99,8 @@ def square_mask(batch: int, length: int, total: int, random: np.random.Generator
 def pairwise(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     """Return few points of a matrix so that every two values of any two axes occur together in one of them.
 
-    Greedy and deterministic: each point starts from the first pair that is not covered yet, and takes on every other axis the
-    value that covers most. The number of points is near the product of the two longest axes.
+    Greedy and deterministic: each point starts from the first pair that is not covered yet, and takes on every other
+    axis the value that covers most. The number of points is near the product of the two longest axes.
     """
     names = list(axes)
     if len(names) < 2:

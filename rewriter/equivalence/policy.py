@@ -1,8 +1,9 @@
 """The published tolerance, per dtype: how far a rewritten model's output may be from the original's.
 
-`identical` needs the same bits. `equivalent` needs, for every element, `|expected - actual| <= t * max(1, |expected|)` with
-the `t` of this table: an absolute bound for small numbers and a relative one for large. A few units in the last place of
-a sum over a layer's width are allowed, and no more: a wrong mask or a missing scale is orders of magnitude above.
+`identical` needs the same bits. `equivalent` needs, for every element, `|expected - actual| <= t * max(1, |expected|)`
+with the `t` of this table: an absolute bound for small numbers and a relative one for large. A few units in the last
+place of a sum over a layer's width are allowed, and no more: a wrong mask or a missing scale is orders of magnitude
+above.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ None by place, tensors by shape and dtype. A difference there is `different`, wh
 
 Numbers, element by element:
 
-- Two NaN are equal, whatever their payload; so are two infinities of one sign. Any other pair of which one is not finite is
-  a difference without a figure: it counts in `mismatches`, and no error statistic includes it.
+- Two NaN are equal, whatever their payload; so are two infinities of one sign. Any other pair of which one is not
+  finite is a difference without a figure: it counts in `mismatches`, and no error statistic includes it.
 - +0.0 and -0.0 are *equivalent* (their difference is 0) but not *identical* (their bits differ).
-- The relative error is `|expected - actual| / |expected|`. Where `expected` is 0 it does not exist, unless `actual` is 0 too,
-  when it is 0; the absolute error decides there.
+- The relative error is `|expected - actual| / |expected|`. Where `expected` is 0 it does not exist, unless `actual` is
+  0 too, when it is 0; the absolute error decides there.
 - Integers and booleans must be identical; their errors are computed in float64.
 - Two empty tensors of one shape and dtype are identical.
 """
@@ -82,13 +82,14 @@ class OutputDifference:
 
     Attributes:
         path: Which output: `last_hidden_state`, `hidden_states[2]`, `[0]`.
-        kind: "value" when the numbers were compared; "structure", "shape", "dtype", "error" (what was raised) or "effect"
-            (what the call changed besides) when something else differs.
+        kind: "value" when the numbers were compared; "structure", "shape", "dtype", "error" (what was raised) or
+            "effect" (what the call changed besides) when something else differs.
         status: Identical, equivalent or different.
         message: For a person; empty for identical.
         absolute: Figures of the absolute error.
         relative: Figures of the relative error.
-        excess: Largest absolute error as a multiple of what is allowed there; infinite for a difference without a figure.
+        excess: Largest absolute error as a multiple of what is allowed there; infinite for a difference without a
+            figure.
         elements: Number of elements.
         mismatches: Elements beyond the tolerance.
         nonfinite: Numbers of NaN and infinities in the original's and in the rewritten's output.
@@ -120,8 +121,8 @@ def compare(expected: Any, actual: Any, policy: Policy | None = None, *, path: s
     """Compare two results of a call, one `OutputDifference` per tensor and per difference in structure.
 
     Args:
-        expected: What the original returned: tensors (anything with `asnumpy`, or arrays) in tuples, lists, dicts, named
-            tuples and `ModelOutput`s, and plain Python values.
+        expected: What the original returned: tensors (anything with `asnumpy`, or arrays) in tuples, lists, dicts,
+            named tuples and `ModelOutput`s, and plain Python values.
         actual: What the rewritten model returned.
         policy: The tolerance; the published one when None.
         path: Name of the result for messages.
@@ -213,9 +214,9 @@ def _compare_values(expected: Array, actual: Array, tolerance: float, path: str)
     mismatches = int((excess > 1.0).sum())
     errors = Errors(absolute[finite], relative)
     at = int(excess.argmax())
-    message = f"{mismatches} of {one.size} elements differ by more than {tolerance:g} × max(1, |expected|)"
+    message = f"{mismatches} of {one.size} elements differ by more than {tolerance:g} * max(1, |expected|)"
     if mismatches == 0:
-        message = f"within {tolerance:g} × max(1, |expected|)"
+        message = f"within {tolerance:g} * max(1, |expected|)"
     index = tuple(int(i) for i in np.unravel_index(at, expected.shape))
     return OutputDifference(
         path,

@@ -9,7 +9,19 @@ from typing import Any
 import numpy as np
 
 from .adapters import ModelAdapter, config_class, forward_parameters, model_classes, takes
-from .cases import MASKS, RELOAD, TRAIN, TRAIN_PLAIN, Array, Axes, Case, attention_mask, pairwise, random_for, square_mask
+from .cases import (
+    MASKS,
+    RELOAD,
+    TRAIN,
+    TRAIN_PLAIN,
+    Array,
+    Axes,
+    Case,
+    attention_mask,
+    pairwise,
+    random_for,
+    square_mask,
+)
 
 LAYERS, HEADS, HIDDEN, VOCABULARY, LONGEST, LABELS, CHOICES = 2, 4, 32, 99, 16, 3, 2
 ENCODER_LENGTH = 7
@@ -71,7 +83,13 @@ FULL_DECODER = {
     "cache": (1, 0),
     **FLAGS,
 }
-FULL_HEAD = {"labels": (1, 0), "mask": ("left-padded", "none", "row-masked"), "batch": (3, 1), "seq": (5, LONGEST), **FLAGS}
+FULL_HEAD = {
+    "labels": (1, 0),
+    "mask": ("left-padded", "none", "row-masked"),
+    "batch": (3, 1),
+    "seq": (5, LONGEST),
+    **FLAGS,
+}
 
 
 class TextLike(ModelAdapter):
@@ -82,7 +100,8 @@ class TextLike(ModelAdapter):
     def matches(self, module: ModuleType) -> bool:
         """Whether the file has a model over `input_ids` with a BERT-like configuration."""
         return any(
-            "input_ids" in forward_parameters(item) and takes(config_class(item), "vocab_size", "hidden_size", "num_attention_heads")
+            "input_ids" in forward_parameters(item)
+            and takes(config_class(item), "vocab_size", "hidden_size", "num_attention_heads")
             for item in model_classes(module)
         )
 
@@ -104,6 +123,8 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
     parameters = forward_parameters(model_class)
     is_base = not {"labels", "start_positions"} & set(parameters)
     is_decoder = "past_key_values" in parameters and not is_base
+    # A span has a start and an end, and nothing else.
+    settings: dict[str, Any] = {"num_labels": 2} if "start_positions" in parameters else {}
     if is_base:
         yield from ((axes, {}) for axes in QUICK_BASE)
         yield {"mask": "left-padded", "scenario": RELOAD}, {}
@@ -112,7 +133,7 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
     elif is_decoder:
         yield from ((axes, DECODER) for axes in QUICK_DECODER)
     else:
-        yield from ((axes, {}) for axes in QUICK_HEAD)
+        yield from ((axes, settings) for axes in QUICK_HEAD)
     if level != "full":
         return
     if is_base:
@@ -123,7 +144,7 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
     if "past_key_values" in parameters:
         yield from ((axes, DECODER) for axes in pairwise(FULL_DECODER))
     if not is_base and not is_decoder:
-        yield from ((axes, {}) for axes in pairwise(FULL_HEAD))
+        yield from ((axes, settings) for axes in pairwise(FULL_HEAD))
     if "SequenceClassification" in model_class.__name__:
         yield {"labels": 1, "problem": "regression"}, {"num_labels": 1}
         yield {"labels": 1, "problem": "multi-label"}, {}
@@ -180,9 +201,7 @@ def identifier(model: str, axes: Axes, settings: Mapping[str, Any]) -> str:
 def flags_of(axes: Axes, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that are not tensors; an axis that is absent or None leaves its argument out."""
     names = {"attn": "output_attentions", "hidden": "output_hidden_states", "dict": "return_dict", "cache": "use_cache"}
-    return {
-        name: bool(axes[axis]) for axis, name in names.items() if axes.get(axis) is not None and name in parameters
-    }
+    return {name: bool(axes[axis]) for axis, name in names.items() if axes.get(axis) is not None and name in parameters}
 
 
 def _description(axes: Axes, settings: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Importing modeling files, by path or by dotted name, so that MindSpore's graph compiler can read them.
 
-`verify`, `bench` and `optimize` run the files that they are given; they load them through `load`. The graph compiler finds
-a function's source through its module, so every file that is loaded here is in `sys.modules` and lies on disk.
+`verify`, `bench` and `optimize` run the files that they are given; they load them through `load`. The graph compiler
+finds a function's source through its module, so every file that is loaded here is in `sys.modules` and lies on disk.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def _is_path(spec: str | Path) -> bool:
 def _load_dotted(name: str) -> ModuleType:
     path = source_path(name)
     if path is None:
-        raise RewriterError(f"{name}: no such module", hint="Give an importable dotted name, or the path of a .py file.")
+        raise RewriterError(
+            f"{name}: no such module", hint="Give an importable dotted name, or the path of a .py file."
+        )
     _prepare(path, name)
     with _explained(path, name), _searched(Path.cwd(), last=True):
         return importlib.import_module(name)

@@ -180,10 +180,10 @@ def _floor_divide_after_conversion(mindspore: Any) -> None:
 
 
 def _initialize_before_assigning(mindspore: Any) -> None:
-    """Let `Tensor.assign_value` take what `initializer(...)` returns; 2.8 to 2.10 leave the tensor "<uninitialized>".
+    """Let `Tensor.assign_value` take what `initializer(...)` returns, a tensor without data before `init_data`.
 
-    `transformers/models/align/modeling_align.py:1938` and many more fill their weights so. The tensor that an
-    initializer returns has no data before `init_data`, and these releases assign the absence.
+    `transformers/models/align/modeling_align.py:1938` and many more fill their weights so. 2.7 assigns zeros without a
+    word; 2.8 to 2.10 assign the absence, and the first use of the weight says that it is uninitialized.
     """
     native = mindspore.Tensor.assign_value
 

@@ -77,6 +77,15 @@ def pytest_generate_tests(metafunc):
             metafunc.parametrize(f"{checkpoint}_case", names_in(checkpoint), indirect=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def synchronous():
+    """Run eager operators in the calling thread: tiny models spend their time in handing over (15 times as long)."""
+    before = mindspore.get_context("pynative_synchronize")
+    mindspore.set_context(pynative_synchronize=True)
+    yield
+    mindspore.set_context(pynative_synchronize=before)
+
+
 @pytest.fixture(scope="session")
 def bert():
     return Recorded("bert")

@@ -7,6 +7,8 @@ import mindspore
 import numpy as np
 import pytest
 from mindspore import Tensor, nn, ops
+from safetensors.numpy import load_file, save_file
+
 from models.bert.configuration_bert import BertConfig
 from models.bert.modeling_bert import (
     BertForMaskedLM,
@@ -17,7 +19,6 @@ from models.bert.modeling_bert import (
 )
 from models.common.layers import Embedding
 from models.common.modeling_outputs import BaseModelOutput
-from safetensors.numpy import load_file, save_file
 
 TINY = {
     "vocab_size": 50,

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from mindspore import Tensor, ops
+from safetensors.numpy import load_file
+
 from models.clip.configuration_clip import CLIPConfig, CLIPTextConfig, CLIPVisionConfig
 from models.clip.modeling_clip import (
     CLIPForImageClassification,
@@ -11,7 +13,6 @@ from models.clip.modeling_clip import (
     CLIPTextModelWithProjection,
     CLIPVisionModel,
 )
-from safetensors.numpy import load_file
 
 
 def same(left, right, tolerance=0.0):

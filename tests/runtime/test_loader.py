@@ -30,7 +30,8 @@ def make_package(folder: Path, name: str, value: int) -> Path:
     write(folder / name / "sub" / "__init__.py", "")
     write(folder / name / "sub" / "config.py", f"SIZE = {value} * 2\n")
     return write(
-        folder / name / "sub" / "modeling_x.py", "from ..common import VALUE\nfrom .config import SIZE\nANSWER = VALUE + SIZE\n"
+        folder / name / "sub" / "modeling_x.py",
+        "from ..common import VALUE\nfrom .config import SIZE\nANSWER = VALUE + SIZE\n",
     )
 
 
@@ -78,7 +79,8 @@ def test_a_member_of_a_package_that_changed_is_loaded_anew(tmp_path):
 def test_a_twin_outside_resolves_relative_imports_like_its_original(tmp_path):
     original = loader.load(make_package(tmp_path, "loader_case_d", 3))
     twin = loader.load(
-        write(tmp_path / "elsewhere" / "modeling_x.py", "from ..common import VALUE\nANSWER = VALUE\n"), twin_of=original
+        write(tmp_path / "elsewhere" / "modeling_x.py", "from ..common import VALUE\nANSWER = VALUE\n"),
+        twin_of=original,
     )
     assert twin.ANSWER == 3
     assert twin is not original
@@ -96,7 +98,10 @@ def test_relative_imports_outside_a_package_are_explained(tmp_path):
     ("text", "expected"),
     [
         ("import os\n\nx = [1][3]\n", r":3: cannot be imported: IndexError: list index out of range"),
-        ("import os\nimport no_such_package_at_all\n", r":2: cannot be imported: ModuleNotFoundError: .*no_such_package"),
+        (
+            "import os\nimport no_such_package_at_all\n",
+            r":2: cannot be imported: ModuleNotFoundError: .*no_such_package",
+        ),
         ("x = 1\ndef f(:\n", r":2: cannot be imported: SyntaxError: invalid syntax"),
         ("def f():\n    raise ValueError('deep')\n\n\nf()\n", r":2: cannot be imported: ValueError: deep"),
     ],
@@ -120,7 +125,9 @@ def test_what_is_not_there_is_said(tmp_path):
 def test_without_mindspore_it_says_what_to_install(tmp_path, monkeypatch):
     path = write(tmp_path / "modeling_w.py", "")
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "mindspore" else find(name, *rest))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "mindspore" else find(name, *rest)
+    )
     monkeypatch.delitem(sys.modules, "mindspore", raising=False)
     with pytest.raises(MissingDependency, match="mindspore is not installed") as caught:
         loader.load(path)

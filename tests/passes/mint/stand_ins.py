@@ -237,6 +237,15 @@ class _GELU(nn.Cell):
         return _gelu(input, approximate=self.approximate)
 
 
+class _Dropout(nn.Cell):
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        self.p = p
+
+    def construct(self, input: Tensor) -> Tensor:
+        return _dropout(input, self.p, self.training)
+
+
 class _Conv2d(mindspore.mint.nn.Conv2d):
     """The real layer, so that parameters and their initial values are its own; only the kernel is stood in for."""
 
@@ -253,7 +262,7 @@ EAGER: dict[str, Callable[..., Any]] = {
     M + "einsum": _einsum, F + "gelu": _gelu, F + "layer_norm": _layer_norm, F + "log_softmax": _log_softmax,
     F + "leaky_relu": _leaky_relu, F + "embedding": _embedding, F + "dropout": _dropout, F + "conv2d": _conv2d,
     F + "cross_entropy": _cross_entropy, F + "mse_loss": _mse_loss, F + "pad": _pad, F + "one_hot": _one_hot,
-    F + "normalize": _normalize, M + "nn.GELU": _GELU, M + "nn.Conv2d": _Conv2d,
+    F + "normalize": _normalize, M + "nn.GELU": _GELU, M + "nn.Conv2d": _Conv2d, M + "nn.Dropout": _Dropout,
 }  # fmt: skip
 
 
@@ -365,6 +374,20 @@ def _graph_mse_loss(input, target, reduction="mean"):
     return squares.mean()
 
 
+def _graph_cross_entropy(
+    input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
+):  # fmt: skip
+    shifted = input - ops.ReduceMax(True)(input, 1)
+    logs = shifted - ops.log(ops.ReduceSum(True)(ops.exp(shifted), 1))
+    kept = (target != ignore_index).astype(input.dtype)
+    wanted = ops.expand_dims(target, 1) == ops.arange(input.shape[1]).view(1, -1)
+    picked = ops.ReduceSum()(logs * wanted.astype(input.dtype), 1)
+    losses = -kept * ((1.0 - label_smoothing) * picked + label_smoothing * ops.ReduceMean()(logs, 1))
+    if reduction == "sum":
+        return losses.sum()
+    return losses.sum() / kept.sum()
+
+
 def _graph_t(input):
     return ops.transpose(input, (1, 0)) if input.ndim == 2 else input
 
@@ -376,6 +399,15 @@ class _GraphGELU(nn.Cell):
 
     def construct(self, input):
         return _graph_gelu(input, approximate=self.approximate)
+
+
+class _GraphDropout(nn.Cell):
+    def __init__(self, p=0.5, inplace=False):
+        super().__init__()
+        self.p = p
+
+    def construct(self, input):
+        return ops.dropout(input, self.p, self.training)
 
 
 class _GraphConv2d(mindspore.mint.nn.Conv2d):
@@ -390,5 +422,6 @@ GRAPH: dict[str, Callable[..., Any]] = {
     M + "logsumexp": _graph_logsumexp, M + "cumsum": _graph_cumsum, M + "outer": _graph_outer,
     M + "baddbmm": _graph_baddbmm, F + "gelu": _graph_gelu, F + "layer_norm": _graph_layer_norm,
     F + "leaky_relu": _graph_leaky_relu, F + "dropout": _graph_dropout, F + "conv2d": _graph_conv2d,
-    F + "mse_loss": _graph_mse_loss, M + "t": _graph_t, M + "nn.GELU": _GraphGELU, M + "nn.Conv2d": _GraphConv2d,
+    F + "mse_loss": _graph_mse_loss, M + "t": _graph_t, M + "nn.GELU": _GraphGELU, M + "nn.Conv2d": _GraphConv2d, M + "nn.Dropout": _GraphDropout,
+    F + "cross_entropy": _graph_cross_entropy,
 }  # fmt: skip

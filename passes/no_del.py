@@ -1,0 +1,93 @@
+"""`del` of local names."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from rewriter import Example, Pass, PassContext, Safety
+from rewriter.dataflow import target_names
+from rewriter.tree import find, replace
+
+from .forwards import module_classes
+
+
+class NoDel(Pass):
+    """Drop `del name` in the methods of a module, which STRICT refuses; the names go when the method returns."""
+
+    name = "no-del"
+    safety = Safety.EXACT
+    before = ("jit",)
+    examples = (
+        Example(
+            title="a local name",
+            before="""\
+from mindspore import nn
+
+
+class Layer(nn.Cell):
+    def construct(self, x):
+        y = x + 1
+        del x
+        return y
+""",
+            after="""\
+from mindspore import nn
+
+
+class Layer(nn.Cell):
+    def construct(self, x):
+        y = x + 1
+        return y
+""",
+        ),
+        Example(
+            title="deleting an item changes the object",
+            before="""\
+from mindspore import nn
+
+
+class Layer(nn.Cell):
+    def construct(self, x, cache):
+        del cache["x"]
+        return x
+""",
+            reason="deletes a part of an object",
+        ),
+    )
+
+    def rewrite(self, context: PassContext) -> cst.Module:
+        """Look at every method of every module class."""
+        changes: dict[cst.CSTNode, cst.CSTNode | cst.RemovalSentinel] = {}
+        for owner in module_classes(context):
+            for method in owner.methods():
+                for suite in [method.body, *(node.body for node in find(method.body, cst.BaseCompoundStatement))]:
+                    self._suite(suite, context, changes)
+        return replace(context.tree, changes)
+
+    def _suite(
+        self,
+        suite: cst.BaseSuite,
+        context: PassContext,
+        changes: dict[cst.CSTNode, cst.CSTNode | cst.RemovalSentinel],
+    ) -> None:
+        kept = len(suite.body)
+        for line in suite.body:
+            if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
+                continue
+            statement = line.body[0]
+            if not isinstance(statement, cst.Del):
+                continue
+            what = cst.Module([]).code_for_node(statement)
+            if not _only_names(statement.target):
+                context.skipped(line, what, "deletes a part of an object, not a name")
+            elif kept == 1:
+                context.skipped(line, what, "it is the only statement of its block")
+            else:
+                kept -= 1
+                changes[line] = cst.RemovalSentinel.REMOVE
+                context.rewritten(line, what, "dropped")
+
+
+def _only_names(target: cst.CSTNode) -> bool:
+    parts = target.elements if isinstance(target, (cst.Tuple, cst.List)) else ()
+    return bool(target_names(target)) and all(isinstance(part.value, cst.Name) for part in parts)

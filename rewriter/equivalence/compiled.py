@@ -1,0 +1,113 @@
+"""The compiled methods of a rewritten file: finding them, bypassing them, and seeing whether they ran compiled.
+
+A compiled method is one that the rewriting wrapped: it has a `__wrapped__` that the original's method of that name has
+not. That covers our own wrapper and a `@mindspore.jit` written by hand. Our wrapper notes in the module, as
+`_graphs.refused`, why a call ran as plain Python; a `mindspore.jit` never does that, it raises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CompiledMethod:
+    """A method that the rewriting wrapped.
+
+    Attributes:
+        owner: The class that defines it.
+        name: Its name there.
+        wrapper: What the class holds.
+        plain: What the wrapper was put around.
+    """
+
+    owner: type
+    name: str
+    wrapper: Callable[..., Any]
+    plain: Callable[..., Any]
+
+    @property
+    def label(self) -> str:
+        """`BertEncoder._forward_flat`."""
+        return f"{self.owner.__name__}.{self.name}"
+
+
+@dataclass
+class Observed:
+    """What became of the calls of compiled methods.
+
+    Attributes:
+        calls: Method label → number of calls.
+        refused: (method label, reason) of the calls that ran as plain Python.
+    """
+
+    calls: dict[str, int] = field(default_factory=dict)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def find(rewritten: ModuleType, original: ModuleType) -> list[CompiledMethod]:
+    """Return the methods that are wrapped in `rewritten` and are not in `original`."""
+    found = []
+    for owner in vars(rewritten).values():
+        if not isinstance(owner, type) or owner.__module__ != rewritten.__name__:
+            continue
+        before = getattr(original, owner.__name__, None)
+        for name, value in vars(owner).items():
+            plain = getattr(value, "__wrapped__", None)
+            if callable(value) and plain is not None and not hasattr(getattr(before, name, None), "__wrapped__"):
+                found.append(CompiledMethod(owner, name, value, plain))
+    return found
+
+
+@contextlib.contextmanager
+def bypassed(methods: list[CompiledMethod]) -> Iterator[None]:
+    """Run the plain methods in the place of the compiled ones meanwhile."""
+    with _replaced([(method, method.plain) for method in methods]):
+        yield
+
+
+@contextlib.contextmanager
+def observed(methods: list[CompiledMethod]) -> Iterator[Observed]:
+    """Note meanwhile which compiled methods run, and why one runs as plain Python."""
+    seen = Observed()
+    with _replaced([(method, _probe(method, seen)) for method in methods]):
+        yield seen
+
+
+def _probe(method: CompiledMethod, seen: Observed) -> Callable[..., Any]:
+    def probe(self: Any, *args: Any, **keywords: Any) -> Any:
+        result = method.wrapper(self, *args, **keywords)
+        seen.calls[method.label] = seen.calls.get(method.label, 0) + 1
+        reason = _refusal(self)
+        if reason:
+            seen.refused.append((method.label, reason))
+        return result
+
+    # Inside another graph the compiler looks through this wrapper as it does through the one it stands for.
+    probe.__wrapped__ = method.plain  # type: ignore[attr-defined]
+    return probe
+
+
+def _refusal(module: Any) -> str:
+    """Return why the last call of a module's compiled method ran as plain Python; empty when it ran compiled."""
+    graphs = vars(module).get("_graphs")
+    if graphs is None:
+        return ""
+    if not graphs:
+        return "a hook is set"
+    return str(graphs.refused)
+
+
+@contextlib.contextmanager
+def _replaced(functions: list[tuple[CompiledMethod, Callable[..., Any]]]) -> Iterator[None]:
+    try:
+        for method, function in functions:
+            setattr(method.owner, method.name, function)
+        yield
+    finally:
+        for method, _ in functions:
+            setattr(method.owner, method.name, method.wrapper)

@@ -1,0 +1,199 @@
+"""A subject: one model class in one configuration, as the original and as its rewritten twin, with the same weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from . import weights
+from .adapters import ModelAdapter
+from .cases import Case
+from .compiled import CompiledMethod, Observed, bypassed, observed
+from .policy import Policy
+from .statistics import OutputDifference, Status, as_array, compare
+from .verdict import EAGER, JIT, ModeResult
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call did.
+
+    Attributes:
+        value: What it returned, tensors and all.
+        error: What it raised instead.
+        settings: What it changed in the configuration: name → new value.
+        inputs: The names of the tensor arguments that it changed in place.
+    """
+
+    value: Any = None
+    error: Exception | None = None
+    settings: Mapping[str, Any] | None = None
+    inputs: tuple[str, ...] = ()
+
+
+class Subject:
+    """Two models to compare.
+
+    Args:
+        adapter: Knows how to build them.
+        original: The module of the original.
+        rewritten: The module of its twin.
+        methods: The compiled methods of the twin.
+        case: Any case of this class and configuration.
+        policy: The tolerance.
+        seed: Of the weights.
+
+    Attributes:
+        misfits: Why the weights of one do not fit the other; nothing can be compared then.
+    """
+
+    def __init__(
+        self,
+        adapter: ModelAdapter,
+        original: ModuleType,
+        rewritten: ModuleType,
+        methods: list[CompiledMethod],
+        case: Case,
+        policy: Policy,
+        seed: int,
+    ) -> None:
+        self.methods = methods
+        self.policy = policy
+        self.seed = seed
+        self.original = adapter.build(original, case.model, case.settings)
+        self.rewritten = adapter.build(rewritten, case.model, case.settings)
+        self.misfits = weights.differences(self.original, self.rewritten)
+        self.checked_repetition = False
+        self.set_training(False)
+        if not self.misfits:
+            self.draw_weights(seed)
+
+    def draw_weights(self, seed: int) -> None:
+        """Load random weights, the same into both models."""
+        values = weights.draw(self.original, seed)
+        weights.load(self.original, values)
+        weights.load(self.rewritten, values)
+
+    def set_training(self, mode: bool) -> None:
+        """Put both models into training or evaluation mode."""
+        weights.set_training(self.original, mode)
+        weights.set_training(self.rewritten, mode)
+
+    def ask_original(self, case: Case) -> Outcome:
+        """Call the original."""
+        return _call(self.original, case)
+
+    def ask_eager(self, case: Case) -> Outcome:
+        """Call the twin with its compiled methods bypassed."""
+        with bypassed(self.methods):
+            return _call(self.rewritten, case)
+
+    def ask_jit(self, case: Case) -> tuple[Outcome, Observed]:
+        """Call the twin as it is, and see which compiled methods ran."""
+        with observed(self.methods) as seen:
+            return _call(self.rewritten, case), seen
+
+    def compare(self, expected: Outcome, case: Case, seen: Observed) -> tuple[ModeResult, ...]:
+        """Run the twin in every mode and compare with what the original did.
+
+        Args:
+            expected: What the original did.
+            case: The call.
+            seen: Takes up what became of the compiled methods.
+        """
+        results = [ModeResult(EAGER, tuple(compare_outcomes(expected, self.ask_eager(case), self.policy)))]
+        if self.methods:
+            outcome, now = self.ask_jit(case)
+            for label, count in now.calls.items():
+                seen.calls[label] = seen.calls.get(label, 0) + count
+            # A call that the original refuses cannot be compiled either; what matters is that both refuse alike.
+            refused = [] if expected.error is not None else now.refused
+            seen.refused.extend(refused)
+            differences = tuple(compare_outcomes(expected, outcome, self.policy))
+            results.append(ModeResult(JIT, differences, tuple(dict.fromkeys(refused))))
+        return tuple(results)
+
+
+def compare_outcomes(expected: Outcome, actual: Outcome, policy: Policy) -> list[OutputDifference]:
+    """Compare what two calls returned or raised, and what they changed besides."""
+    found: list[OutputDifference] = []
+    if expected.error is not None or actual.error is not None:
+        found.append(_compare_errors(expected.error, actual.error))
+    else:
+        found += compare(expected.value, actual.value, policy)
+    if expected.settings != actual.settings:
+        message = f"the call sets {expected.settings} in the configuration; now {actual.settings}"
+        found.append(_effect("config", message))
+    if expected.inputs != actual.inputs:
+        message = f"the call changes the arguments {list(expected.inputs)} in place; now {list(actual.inputs)}"
+        found.append(_effect("arguments", message))
+    return found
+
+
+def _compare_errors(expected: Exception | None, actual: Exception | None) -> OutputDifference:
+    if expected is not None and actual is not None and type(expected).__qualname__ == type(actual).__qualname__:
+        message = "" if _wording(expected) == _wording(actual) else f"{_brief(expected)} is worded {_brief(actual)}"
+        return OutputDifference("error", "error", Status.IDENTICAL, message)
+    before = "the original answers" if expected is None else f"the original raises {_brief(expected)}"
+    after = "the rewritten answers" if actual is None else f"the rewritten raises {_brief(actual)}"
+    return OutputDifference("error", "error", Status.DIFFERENT, f"{before}; {after}", excess=float("inf"))
+
+
+def _effect(path: str, message: str) -> OutputDifference:
+    return OutputDifference(path, "effect", Status.DIFFERENT, message, excess=float("inf"))
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+
+
+def _wording(error: Exception) -> str:
+    """Return an error's first line without what may vary between two runs: numbers, addresses, spaces."""
+    return re.sub(r"(0x[0-9a-f]+|\d+|\s+)", " ", str(error).strip().partition("\n")[0])
+
+
+def _call(model: Any, case: Case) -> Outcome:
+    """Call a model with fresh tensors, and put its configuration back afterwards."""
+    inputs = weights.as_tensors(case.inputs)
+    config = vars(model.config) if hasattr(model, "config") else {}
+    before = dict(config)
+    function = getattr(model, case.method) if case.method else model
+    value, failure = None, None
+    try:
+        value = _settled(function(**inputs, **case.flags))
+    except Exception as error:  # whatever a model raises is what is compared
+        failure = error
+    changed = {name: config[name] for name in config if name not in before or config[name] is not before[name]}
+    gone = {name: None for name in before if name not in config}
+    config.clear()
+    config.update(before)
+    touched = tuple(name for name in inputs if not _same(case.inputs[name], inputs[name]))
+    return Outcome(value, failure, {**changed, **gone}, touched)
+
+
+def _settled(value: Any) -> Any:
+    """Wait for the computation: MindSpore raises some errors only when a value is looked at."""
+    for tensor in _tensors(value):
+        tensor.asnumpy()
+    return value
+
+
+def _tensors(value: Any) -> list[Any]:
+    if hasattr(value, "asnumpy"):
+        return [value]
+    if hasattr(value, "keys"):
+        value = tuple(value[name] for name in value.keys())  # noqa: SIM118  a ModelOutput iterates over something else
+    if isinstance(value, (tuple, list)):
+        return [tensor for item in value for tensor in _tensors(item)]
+    return []
+
+
+def _same(array: Any, tensor: Any) -> bool:
+    if isinstance(array, tuple):
+        return all(_same(one, other) for one, other in zip(array, tensor, strict=True))
+    return not isinstance(array, np.ndarray) or bool(np.array_equal(array, as_array(tensor)))

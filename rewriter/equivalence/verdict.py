@@ -1,0 +1,255 @@
+"""What a check came to: a verdict per output, per case, and for the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .statistics import Errors, Figures, OutputDifference, Status, worst
+
+EAGER, JIT = "eager", "jit"
+"""The modes of a rewritten file: with its compiled methods bypassed, and as it is."""
+
+
+@dataclass(frozen=True)
+class ModeResult:
+    """One case in one mode of the rewritten file.
+
+    Attributes:
+        mode: `EAGER` or `JIT`.
+        differences: One per output and per structural difference; identical outputs are among them.
+        uncompiled: (method, reason) of the compiled methods that ran as plain Python.
+    """
+
+    mode: str
+    differences: tuple[OutputDifference, ...]
+    uncompiled: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """The worst of its outputs."""
+        return worst([item.status for item in self.differences])
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case in all modes.
+
+    Attributes:
+        id: The case's id.
+        model: Name of the model class.
+        modes: The results, in the order in which the modes ran.
+        unverified: Why the case says nothing; empty when it does.
+        note: What is worth knowing besides, e.g. that both models refuse the call.
+        vacuous: Whether the original did not answer a call that it should have, so that only the error was compared.
+    """
+
+    id: str
+    model: str
+    modes: tuple[ModeResult, ...] = ()
+    unverified: str = ""
+    note: str = ""
+    vacuous: bool = False
+
+    @property
+    def status(self) -> Status:
+        """The worst of its modes."""
+        if self.unverified:
+            return Status.UNVERIFIED
+        return worst([result.status for result in self.modes])
+
+
+@dataclass(frozen=True)
+class OutputVerdict:
+    """One output of one model class, over all cases in one mode.
+
+    The figures are over all elements of all cases together.
+    """
+
+    model: str
+    output: str
+    mode: str
+    status: Status
+    absolute: Figures
+    relative: Figures
+    elements: int
+    cases: int
+    worst_case: str
+    message: str
+
+
+@dataclass(frozen=True)
+class MethodRuns:
+    """How often one compiled method ran compiled, and as plain Python for which reasons."""
+
+    method: str
+    calls: int
+    refused: tuple[tuple[str, int], ...]
+
+    @property
+    def uncompiled(self) -> int:
+        """Calls that ran as plain Python."""
+        return sum(count for _, count in self.refused)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of `verify`.
+
+    Attributes:
+        original: Name of the original file.
+        rewritten: Name of the rewritten file.
+        level: "quick" or "full".
+        seed: Of weights and inputs.
+        tolerance: The user's tolerance; None for the published ones.
+        loosened: Whether that is looser than the published one.
+        surface: Differences that a caller sees without running a model.
+        outputs: The table of outputs.
+        cases: Every case.
+        methods: Every compiled method; empty when the rewriting compiled nothing.
+        problems: What concerns no single case: weights that do not fit, a class that no case could check.
+        unchecked: Model classes of which no case was verified → why.
+        environment: Versions and device.
+        seconds: Wall time.
+    """
+
+    original: str
+    rewritten: str
+    level: str
+    seed: int
+    tolerance: float | None = None
+    loosened: bool = False
+    surface: tuple[str, ...] = ()
+    outputs: tuple[OutputVerdict, ...] = ()
+    cases: tuple[CaseResult, ...] = ()
+    methods: tuple[MethodRuns, ...] = ()
+    problems: tuple[str, ...] = ()
+    unchecked: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def status(self) -> Status:
+        """`different` if anything is; else `unverified` if anything is that; else the worst of the cases."""
+        if self.surface or self.problems:
+            return Status.DIFFERENT
+        found = [case.status for case in self.cases] + ([Status.UNVERIFIED] if self.unchecked else [])
+        return worst(found)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether every call of a compiled method ran compiled."""
+        return all(item.uncompiled == 0 for item in self.methods)
+
+    @property
+    def ok(self) -> bool:
+        """Whether both promises hold: the same answers, and compiled what is said to be."""
+        return self.status in (Status.IDENTICAL, Status.EQUIVALENT) and self.compiled
+
+    @property
+    def worst_case(self) -> str:
+        """The id of the case that is furthest off; empty when all are identical."""
+        ranked = [(case.status, _excess(case), case.id) for case in self.cases if case.status is not Status.IDENTICAL]
+        if not ranked:
+            return ""
+        bad = worst([status for status, _, _ in ranked])
+        return max((item for item in ranked if item[0] is bad), key=lambda item: item[1])[2]
+
+    def count(self, status: Status) -> int:
+        """Return how many cases came out as `status`."""
+        return sum(case.status is status for case in self.cases)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for `json.dumps`; infinities as the text "inf"."""
+        values = {
+            "status": self.status,
+            "ok": self.ok,
+            "compiled": self.compiled,
+            "worst_case": self.worst_case,
+            "counts": {status.value: self.count(status) for status in Status},
+            **{item.name: getattr(self, item.name) for item in dataclasses.fields(self)},
+        }
+        plain: dict[str, Any] = _plain(values)
+        return plain
+
+
+def output_verdicts(cases: list[CaseResult]) -> list[OutputVerdict]:
+    """Put the outputs of all cases together, per model class, output and mode."""
+    groups: dict[tuple[str, str, str], list[tuple[str, OutputDifference]]] = {}
+    for case in cases:
+        for result in case.modes:
+            for item in result.differences:
+                groups.setdefault((case.model, item.output, result.mode), []).append((case.id, item))
+    return [_output_verdict(*key, items) for key, items in groups.items()]
+
+
+def _output_verdict(model: str, output: str, mode: str, items: list[tuple[str, OutputDifference]]) -> OutputVerdict:
+    status = worst([item.status for _, item in items])
+    worst_id, worst_item = max(
+        ((case_id, item) for case_id, item in items if item.status is status), key=lambda pair: pair[1].excess
+    )
+    return OutputVerdict(
+        model,
+        output,
+        mode,
+        status,
+        Figures.of(np.concatenate([item.errors.absolute for _, item in items])),
+        Figures.of(np.concatenate([item.errors.relative for _, item in items])),
+        sum(item.elements for _, item in items),
+        len({case_id for case_id, _ in items}),
+        "" if status is Status.IDENTICAL else worst_id,
+        worst_item.message,
+    )
+
+
+def method_runs(labels: list[str], calls: Counter[str], refused: Counter[tuple[str, str]]) -> tuple[MethodRuns, ...]:
+    """Put the runs of all cases together, per compiled method; one that never ran comes with 0 calls."""
+    return tuple(
+        MethodRuns(
+            label, calls[label], tuple((reason, count) for (name, reason), count in refused.items() if name == label)
+        )
+        for label in labels
+    )
+
+
+def without_errors(item: OutputDifference) -> OutputDifference:
+    """Return `item` without the arrays of its errors, which only the table of outputs needs."""
+    return dataclasses.replace(item, errors=Errors())
+
+
+def _excess(case: CaseResult) -> float:
+    return max((item.excess for result in case.modes for item in result.differences), default=0.0)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Status):
+        return value.value
+    if isinstance(value, Errors):
+        return None
+    if isinstance(value, ModeResult):
+        uneven = [item for item in value.differences if item.status is not Status.IDENTICAL]
+        return _plain(
+            {
+                "mode": value.mode,
+                "status": value.status,
+                "outputs": len(value.differences),
+                "differences": uneven,
+                "uncompiled": value.uncompiled,
+            }
+        )
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        extra = {"status": value.status} if isinstance(value, CaseResult) else {}
+        names = [item.name for item in dataclasses.fields(value) if item.name != "errors"]
+        return _plain({**extra, **{name: getattr(value, name) for name in names}})
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

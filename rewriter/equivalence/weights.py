@@ -1,0 +1,114 @@
+"""The weights of a model: their names as a checkpoint has them, drawing them, and loading them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Values = dict[str, npt.NDArray[Any]]
+
+GAIN = 1.5
+"""How much wider than usual weights are drawn: attention scores come out of order 1, so a wrong scale or mask shows."""
+
+
+def tensors(model: Any) -> dict[str, Any]:
+    """Return checkpoint key → parameter or buffer; a tied one under each of its keys where the library does so."""
+    if hasattr(model, "state_dict"):
+        return dict(model.state_dict(keep_vars=True))
+    return dict(model.parameters_dict())
+
+
+def layout(model: Any) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return checkpoint key → (shape, dtype), in the order of a checkpoint."""
+    return {key: (tuple(tensor.shape), str(tensor.dtype)) for key, tensor in tensors(model).items()}
+
+
+def tied(model: Any) -> set[frozenset[str]]:
+    """Return the sets of checkpoint keys that are one parameter."""
+    groups: dict[int, set[str]] = {}
+    for key, tensor in tensors(model).items():
+        groups.setdefault(id(tensor), set()).add(key)
+    return {frozenset(keys) for keys in groups.values() if len(keys) > 1}
+
+
+def draw(model: Any, seed: int) -> Values:
+    """Return random values for every floating parameter, which depend on its key, its shape and `seed` alone."""
+    values: Values = {}
+    drawn: dict[int, npt.NDArray[Any]] = {}
+    for key, tensor in tensors(model).items():
+        old = tensor.asnumpy()
+        if old.dtype.kind != "f":
+            continue
+        if id(tensor) not in drawn:
+            drawn[id(tensor)] = _draw_one(key, old, np.random.default_rng([seed, zlib.crc32(key.encode())]))
+        values[key] = drawn[id(tensor)]
+    return values
+
+
+def _draw_one(key: str, old: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[Any]:
+    noise = random.standard_normal(old.shape)
+    if old.ndim == 0:
+        new = old + 0.1 * noise
+    elif old.ndim == 1:
+        is_scale = key.rsplit(".", 1)[-1] in ("weight", "gamma")
+        new = (1.0 if is_scale else 0.0) + 0.2 * noise
+    else:
+        new = GAIN / np.sqrt(np.prod(old.shape[1:])) * noise
+    return np.asarray(new, old.dtype)
+
+
+def load(model: Any, values: Values) -> None:
+    """Load `values` as a user loads a checkpoint: `load_state_dict`, or `mindspore.load_param_into_net` for a Cell."""
+    import mindspore
+
+    if hasattr(model, "load_state_dict"):
+        model.load_state_dict({key: mindspore.Tensor(value) for key, value in values.items()}, strict=False)
+        return
+    mindspore.load_param_into_net(
+        model, {key: mindspore.Parameter(mindspore.Tensor(value), name=key) for key, value in values.items()}
+    )
+
+
+def set_training(model: Any, mode: bool) -> None:
+    """Put a model into training or evaluation mode, whatever its library calls that."""
+    (getattr(model, "set_train", None) or model.train)(mode)
+
+
+def differences(original: Any, rewritten: Any) -> list[str]:
+    """Return what a checkpoint of one would not fit in the other: keys, shapes, dtypes and ties."""
+    one, other = layout(original), layout(rewritten)
+    found = [f"state-dict key {key} is gone" for key in one if key not in other]
+    found += [f"state-dict key {key} is new" for key in other if key not in one]
+    for key in one:
+        if key in other and one[key] != other[key]:
+            found.append(f"{key}: {_spelled(one[key])} became {_spelled(other[key])}")
+    if not found and list(one) != list(other):
+        found.append("the state-dict keys come in another order")
+    if not found and tied(original) != tied(rewritten):
+        found.append(f"tied weights {_sorted(tied(original))} became {_sorted(tied(rewritten))}")
+    return found
+
+
+def _spelled(place: tuple[tuple[int, ...], str]) -> str:
+    return f"{place[1]}{list(place[0])}"
+
+
+def _sorted(groups: set[frozenset[str]]) -> list[list[str]]:
+    return sorted(sorted(group) for group in groups)
+
+
+def as_tensors(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fresh tensors for the arrays in `values`, nested tuples included."""
+    return {name: _fresh(value) for name, value in values.items()}
+
+
+def _fresh(value: Any) -> Any:
+    import mindspore
+
+    if isinstance(value, tuple):
+        return tuple(_fresh(item) for item in value)
+    return mindspore.Tensor(np.array(value)) if isinstance(value, np.ndarray) else value
