@@ -7,10 +7,12 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -18,6 +20,9 @@ from . import hookspecs
 from .dialects import BUILTIN_DIALECTS, Dialect
 from .errors import PluginError, RewriterError
 from .passes import Pass
+
+if TYPE_CHECKING:
+    from .equivalence.adapters import ModelAdapter
 
 GROUP = "rewriter"
 AUTOLOAD_OFF = "REWRITER_DISABLE_PLUGIN_AUTOLOAD"
@@ -37,24 +42,26 @@ class PluginHost:
 
     def passes(self) -> list[tuple[str, Pass]]:
         """Return (plugin name, pass) for every registered pass, in a stable order."""
-        found: list[tuple[str, Pass]] = []
-        for implementation in self.manager.hook.rewriter_passes.get_hookimpls():
-            name = implementation.plugin_name
-            try:
-                found.extend((name, item) for item in implementation.function())
-            except Exception as error:  # a plugin must not take the tool down
-                self.broken[name] = f"rewriter_passes raised {type(error).__name__}: {error}"
-        return sorted(found, key=lambda pair: (pair[1].name, pair[0]))
+        return sorted(self._collected("rewriter_passes"), key=lambda pair: (pair[1].name, pair[0]))
 
     def dialects(self) -> tuple[Dialect, ...]:
         """Return the plugins' dialects, then the built-in ones."""
-        extra: list[Dialect] = []
-        for implementation in self.manager.hook.rewriter_dialects.get_hookimpls():
+        return (*(dialect for _, dialect in self._collected("rewriter_dialects")), *BUILTIN_DIALECTS)
+
+    def model_adapters(self) -> tuple[ModelAdapter, ...]:
+        """Return the plugins' model adapters."""
+        return tuple(adapter for _, adapter in self._collected("rewriter_model_adapters"))
+
+    def _collected(self, hook: str) -> list[tuple[str, Any]]:
+        """Return (plugin name, item) of what every plugin returns from `hook`; one that raises is put into `broken`."""
+        found: list[tuple[str, Any]] = []
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
-                extra.extend(implementation.function())
-            except Exception as error:
-                self.broken[implementation.plugin_name] = f"rewriter_dialects raised {type(error).__name__}: {error}"
-        return (*extra, *BUILTIN_DIALECTS)
+                items: Iterable[Any] = implementation.function()
+                found.extend((implementation.plugin_name, item) for item in items)
+            except Exception as error:  # a plugin must not take the tool down
+                self.broken[implementation.plugin_name] = f"{hook} raised {type(error).__name__}: {error}"
+        return found
 
 
 def load(named: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> PluginHost:

@@ -1,6 +1,7 @@
 """`PreTrainedModel`: weights on disk, embeddings, head pruning and attention masks, and the helpers around them."""
 
 import contextlib
+import functools
 import logging
 import re
 from collections import Counter
@@ -34,6 +35,12 @@ def _no_initialization() -> Iterator[None]:
         yield
     finally:
         _skip_initialization = before
+
+
+@functools.cache
+def warning_once(message: str) -> None:
+    """Log `message` the first time only."""
+    logger.warning(message)
 
 
 def lowest_value(dtype: Any) -> float:
@@ -213,6 +220,8 @@ class PreTrainedModel(nn.Cell):
         if self.base_model is self:
             raise NotImplementedError(f"{type(self).__name__} has no input embeddings")
         self.base_model.set_input_embeddings(value)
+        # Until they are tied again, the output embeddings still hold the old parameter, under the new one's name.
+        self._name_parameters_by_path()
 
     def get_output_embeddings(self) -> nn.Dense | None:
         """The layer that maps to the vocabulary; None where there is none."""
@@ -295,16 +304,13 @@ class PreTrainedModel(nn.Cell):
     def warn_if_padding_and_no_attention_mask(
         self, input_ids: mindspore.Tensor, attention_mask: mindspore.Tensor | None
     ) -> None:
-        """Warn once per model when the ids look padded and there is no mask to say so."""
-        if attention_mask is not None or self.config.pad_token_id is None or getattr(self, "_warned_padding", False):
+        """Warn, once per process, when the ids look padded and there is no mask to say so."""
+        if attention_mask is not None or self.config.pad_token_id is None:
             return
-        ids = input_ids.asnumpy()
-        if self.config.pad_token_id in ids[:, [0, -1]]:
-            self._warned_padding = True
-            logger.warning(
-                "the input ids begin or end with the padding token %s, but no attention_mask was given: "
-                "padding is attended to like text",
-                self.config.pad_token_id,
+        if self.config.pad_token_id in input_ids.asnumpy()[:, [0, -1]]:
+            warning_once(
+                "some input ids begin or end with the padding token, but no attention_mask was given: "
+                "padding is attended to like text"
             )
 
     def create_causal_attention_mask(

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import JsonOption
+from .options import JsonOption, NoPluginOption, PluginOption, choose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..equivalence.adapters import ModelAdapter
     from ..report import Report
 
 
@@ -24,6 +27,8 @@ def command(
     tolerance: Annotated[
         float | None, typer.Option(help="Largest error allowed, relative to max(1, |value|); loosening it is printed.")
     ] = None,
+    plugin: PluginOption = None,
+    no_plugin: NoPluginOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run both files and compare every output, in eager mode and compiled.
@@ -50,6 +55,33 @@ def prove(
     only: list[str] | None = None,
     listing: bool = False,
     tolerance: float | None = None,
+    adapters: Sequence[ModelAdapter] = (),
 ) -> bool:
-    """Verify and report; return whether the proof failed."""
-    raise NotImplementedError
+    """Verify and report; return whether the proof failed.
+
+    The arguments are those of `rewriter.equivalence.verify`; `listing` prints the cases and runs none.
+    """
+    from ..equivalence import list_cases, verify
+    from ..equivalence.render import render, render_cases
+
+    level = "full" if full else "quick"
+    if listing:
+        cases = list_cases(original, level=level, seed=seed)
+        for case in cases:
+            report.put("cases", {"id": case.id, "model": case.model, "description": case.description})
+        render_cases(cases, report.console)
+        return False
+    with report.progress("verify") as step:
+        verdict = verify(
+            original,
+            rewritten,
+            level=level,
+            seed=seed,
+            tolerance=tolerance,
+            cases=only,
+            progress=lambda case, number, total: step(f"{number} of {total}: {case}"),
+            adapters=adapters,
+        )
+    report.put("verdicts", verdict.to_json())
+    render(verdict, report.console)
+    return not verdict.ok

@@ -94,12 +94,7 @@ def _probe(method: CompiledMethod, seen: Observed) -> Callable[..., Any]:
 
 def _refusal(module: Any) -> str:
     """Return why the last call of a module's compiled method ran as plain Python; empty when it ran compiled."""
-    graphs = vars(module).get("_graphs")
-    if graphs is None:
-        return ""
-    if not graphs:
-        return "a hook is set"
-    return str(graphs.refused)
+    return str(getattr(vars(module).get("_graphs"), "refused", ""))
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -125,7 +125,7 @@ def rewritten(original: Path, package: str, recipe: Recipe) -> Entry:
         data = original.read_bytes()
     except OSError as error:
         raise RewriterError(f"{original}: cannot be read ({error.strerror or error})") from None
-    place = folder() / _key(data, package, recipe)
+    place = folder() / _key(original, data, package, recipe)
     found = _read(place, original)
     if found is not None:
         return found
@@ -134,15 +134,17 @@ def rewritten(original: Path, package: str, recipe: Recipe) -> Entry:
     return Entry(place / original.name if text else None, reason)
 
 
-def _key(data: bytes, package: str, recipe: Recipe) -> str:
+def _key(original: Path, data: bytes, package: str, recipe: Recipe) -> str:
     target = recipe.parsed_target()
     parts = [
+        original.name,
         _digest(data),
         package,
         json.dumps(asdict(recipe)),
         str(target.mindspore),
         __version__,
-        _digest_of_code(recipe.plugin_files, bool(os.environ.get(AUTOLOAD_OFF))),
+        _digest_of_installed(not os.environ.get(AUTOLOAD_OFF)),
+        *map(_digest_of_plugin, recipe.plugin_files),
     ]
     return _digest("\0".join(parts).encode())[:32]
 
@@ -198,30 +200,30 @@ def _rewrite(data: bytes, original: Path, package: str, recipe: Recipe) -> tuple
 
 
 @functools.cache
-def _digest_of_code(plugin_files: tuple[str, ...], only_named: bool) -> str:
-    """Return a digest of the code that decides how a file is rewritten. None of it is imported.
+def _digest_of_installed(autoload: bool) -> str:
+    """Return a digest of the code of Rewriter and of the installed plugins. None of it is imported.
 
     Version numbers would miss a pass that its author is just working on.
     """
-    total = hashlib.sha256()
-    origins = [source_path(text) for text in plugin_files]
-    if not only_named:
-        for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
-            total.update(f"{entry.name} {entry.value} {entry.dist.version if entry.dist else ''}\0".encode())
-            origins.append(source_path(entry.module))
-    own = sorted(Path(__file__).parents[1].glob("*.py"))
-    for path in [*own, *(path for origin in origins if origin is not None for path in _files_of(origin))]:
-        total.update(f"{path.name}\0{_digest(path.read_bytes())}\0".encode())
-    return total.hexdigest()
+    parts = [_digest_of_files(Path(__file__).parents[1].glob("*.py"))]
+    for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name) if autoload else ():
+        parts += [entry.name, entry.value, entry.dist.version if entry.dist else "", _digest_of_plugin(entry.module)]
+    return "\0".join(parts)
 
 
-def _files_of(origin: Path) -> Iterator[Path]:
-    """Yield what a plugin consists of: its package with the data in it, or the one file of a plugin outside any."""
+def _digest_of_plugin(text: str) -> str:
+    """Return a digest of a plugin: of its package with the data in it, or of the one file of a plugin outside any."""
+    origin = source_path(text)
+    if origin is None or not origin.is_file():
+        return ""
     if not (origin.parent / "__init__.py").is_file():
-        if origin.is_file():
-            yield origin
-        return
-    yield from sorted(path for path in origin.parent.rglob("*") if path.suffix in _CODE_AND_DATA and path.is_file())
+        return _digest_of_files([origin])
+    inside = origin.parent.rglob("*")
+    return _digest_of_files(path for path in inside if path.suffix in _CODE_AND_DATA and path.is_file())
+
+
+def _digest_of_files(paths: Iterable[Path]) -> str:
+    return _digest("\0".join(f"{path.name} {_digest(path.read_bytes())}" for path in sorted(paths)).encode())
 
 
 def _digest(data: bytes) -> str:

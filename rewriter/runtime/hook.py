@@ -55,7 +55,7 @@ def install(
     REWRITER_NO_COMPAT=1.
 
     Args:
-        modules: Dotted names. A module is rewritten whatever its name; a package stands for all its `modeling_*` modules.
+        modules: Dotted names. A module is rewritten whatever its name; a package, all `modeling_*` modules in it.
         passes: Names of the passes to run; the default ones when empty.
         target: `portable`, `cpu`, `gpu` or `ascend`.
         mindspore: Version to rewrite for; the installed one when None.

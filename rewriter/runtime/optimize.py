@@ -139,17 +139,15 @@ def _moves(members: list[Any], recipe: cache.Recipe) -> list[tuple[Any, type]]:
     Raises:
         RewriterError: The file cannot be rewritten, or one of its classes cannot be exchanged.
     """
-    moves = []
-    for member in members:
-        original = _original(type(member))
-        module = _module_of(original)
-        if hook.is_rewritten(module):
-            continue
-        wanted = _twin(module, recipe)[original]
-        _check_attributes(original, wanted)
-        if type(member) is not wanted:
-            moves.append((member, wanted))
-    return moves
+    originals = [_original(type(member)) for member in members]
+    modules = [_module_of(original) for original in originals]  # the same for all, but each is checked
+    if hook.is_rewritten(modules[0]):
+        return []
+    twin = _twin(modules[0], recipe)
+    for original in set(originals):
+        _check_attributes(original, twin[original])
+    wanted = [twin[original] for original in originals]
+    return [(member, cls) for member, cls in zip(members, wanted, strict=True) if type(member) is not cls]
 
 
 def _original(cls: type) -> type:
@@ -186,8 +184,22 @@ def _twin(module: ModuleType, recipe: cache.Recipe) -> dict[type, type]:
         raise RewriterError(f"{module.__name__}: {entry.reason}")
     key = module.__name__, entry.path
     if key not in _twins:
-        _twins[key] = _paired(module, loader.load(entry.path, twin_of=module))
+        twin = loader.load(entry.path, twin_of=module)
+        lost = [name for name in _module_classes(module) if name not in vars(twin)]
+        if lost:
+            raise RewriterError(f"{module.__name__}: its rewriting lacks {', '.join(lost)}")
+        _twins[key] = _paired(module, twin)
     return _twins[key]
+
+
+def _module_classes(module: ModuleType) -> list[str]:
+    """Return the names of the module classes that a file defines."""
+    bases = _module_bases()
+    return [
+        name
+        for name, cls in vars(module).items()
+        if isinstance(cls, type) and cls.__module__ == module.__name__ and issubclass(cls, bases)
+    ]
 
 
 def _paired(module: ModuleType, twin: ModuleType) -> dict[type, type]:
@@ -196,15 +208,14 @@ def _paired(module: ModuleType, twin: ModuleType) -> dict[type, type]:
     Other classes, those of outputs say, become one: what the twin returns is of the types that callers know.
     """
     use: dict[type, type] = {}
-    for name, cls in list(vars(twin).items()):
-        original = vars(module).get(name)
-        if not isinstance(cls, type) or cls.__module__ != twin.__name__ or not isinstance(original, type):
-            continue
-        if not issubclass(cls, _module_bases()):
-            setattr(twin, name, original)
-        elif cls not in use:  # a class may have two names
+    for name in _module_classes(module):
+        original, cls = vars(module)[name], vars(twin)[name]
+        if original not in use:  # a class may have two names
             use[cls] = use[original] = _class_to_use(cls, original, use)
             _originals[cls] = _originals[use[cls]] = original
+    for name, original in vars(module).items():
+        if isinstance(original, type) and original.__module__ == module.__name__ and original not in use:
+            vars(twin)[name] = original
     return use
 
 
@@ -228,8 +239,7 @@ def _class_to_use(cls: type, original: type, use: dict[type, type]) -> type:
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
     }
-    new = type(cls.__name__, (cls,), namespace)
-    return new
+    return type(cls.__name__, (cls,), namespace)
 
 
 def _set_since(cls: type, original: type) -> dict[str, Any]:
@@ -306,8 +316,8 @@ def _check_attributes(original: type, wanted: type) -> None:
 def _attributes_set(function: Any) -> set[str]:
     if function is None:
         return set()
-    code = inspect.unwrap(function).__code__
-    return {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"}
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"} if code else set()
 
 
 def _forget_graphs(module: Any) -> None:

@@ -19,6 +19,7 @@ from models.bert.modeling_bert import (
 )
 from models.common.layers import Embedding
 from models.common.modeling_outputs import BaseModelOutput
+from models.common.modeling_utils import warning_once
 
 TINY = {
     "vocab_size": 50,
@@ -195,6 +196,7 @@ def test_replaced_embeddings_are_used_and_named_like_the_old(ids):
     model = tiny(BertForMaskedLM)
     names, before = list(model.parameters_dict()), model(ids).logits
     model.set_input_embeddings(Embedding(50, 16))
+    assert set(model.parameters_dict()) == {*names, "cls.predictions.decoder.weight"}
     model.tie_weights()
     assert list(model.parameters_dict()) == names
     assert not same(before, model(ids).logits, 1e-3)
@@ -296,6 +298,7 @@ def test_labels_settle_the_problem_type(ids):
 
 
 def test_warns_once_about_padding_without_a_mask(ids, caplog):
+    warning_once.cache_clear()
     model = tiny(BertModel)
     padded = ops.cat([ids, ops.zeros((2, 1), dtype=mindspore.int64)], axis=1)
     with caplog.at_level(logging.WARNING):

@@ -15,6 +15,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import mindspore
 import numpy as np
 import stand_ins
 from mindspore import Tensor
-from mint_cases import FIXTURES, Case, cases
+from mint_cases import FIXTURES, cases
 from rewriter_passes.mint.table import Row, Table, load
 
 HEADER = f"""import mindspore
@@ -64,15 +65,22 @@ def fixtures() -> dict[str, Tensor]:
 
 
 class Written:
-    """A module of generated functions, by name."""
+    """A module of generated functions.
 
-    def __init__(self, folder: Path, name: str, functions: dict[str, list[str]], setup: list[str], imports: str) -> None:
+    Args:
+        folder: Where to write it.
+        functions: Name → the expressions that the function returns.
+        setup: Lines that go before.
+        imports: Import statements.
+    """
+
+    def __init__(self, folder: Path, functions: dict[str, list[str]], setup: list[str], imports: str) -> None:
         text = [HEADER.format(imports=imports), *setup]
         for function, expressions in functions.items():
             body = "".join(f"        {expression},\n" for expression in expressions)
             text.append(f"def {function}({PARAMETERS}):\n    return (\n{body}    )\n")
-        (folder / f"{name}.py").write_text("\n".join(text), encoding="utf-8")
-        self.module = importlib.import_module(name)
+        (folder / "calls_under_test.py").write_text("\n".join(text), encoding="utf-8")
+        self.module = importlib.import_module("calls_under_test")
 
     def run(self, function: str, *, jit: bool) -> Any:
         """Call a function on fresh tensors; return what it gives, or the error as text."""
@@ -84,6 +92,17 @@ class Written:
             return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         finally:
             _settle()
+
+    def run_all(self, batches: dict[str, list[str]], *, jit: bool) -> dict[str, Any]:
+        """Run functions in batches, which compile faster; one by one where a batch fails."""
+        found: dict[str, Any] = {}
+        for batch, members in batches.items():
+            together = self.run(batch, jit=jit)
+            if isinstance(together, str):
+                found |= {member: self.run(member, jit=jit) for member in members}
+            else:
+                found |= {member: part[1] for member, part in zip(members, together, strict=True)}
+        return found
 
 
 def _settle() -> None:
@@ -127,116 +146,145 @@ def _unlike(a: Any, b: Any, row: Row) -> str:
     return "" if same else f"values: {a[2].ravel()[:4]} | {b[2].ravel()[:4]}"
 
 
-def _aliased(module: Written, function: str) -> list[bool] | str:
-    """Return for each result whether writing into it changes an argument."""
+def _aliased(module: Written, function: str, call: str) -> bool | str:
+    """Return whether writing into the first result of `function`, which is `call`, changes an argument of it."""
     given = fixtures()
-    tensors = {name: one + 0 if one.dtype != mindspore.bool_ else one.copy() for name, one in given.items()}
+    used = [name for name in re.findall(r"\w+", call) if name in given]
+    for name in used:
+        given[name] = given[name].copy()  # on the device, where a view can be taken
     try:
-        results = getattr(module.module, function)(*tensors.values())
-        found = []
-        for result in results:
-            before = {name: one.copy().asnumpy() for name, one in tensors.items()}
-            for part in result if isinstance(result, (tuple, list)) else (result,):
-                part[...] = 0
-                part.asnumpy()
-            found.append(any(not np.array_equal((one.copy()).asnumpy(), before[name]) for name, one in tensors.items()))
-        return found
+        result = getattr(module.module, function)(*given.values())[0]
+        for part in result if isinstance(result, (tuple, list)) else (result,):
+            part[...] = 0
+            part.asnumpy()
+        before = fixtures()
+        return any(not np.array_equal(given[name].copy().asnumpy(), before[name].asnumpy()) for name in used)
     except Exception as error:
         return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     finally:
         _settle()
 
 
-def expressions(row: Row, found: list[Case], side: str, prefix: str, alias: str) -> tuple[list[str], list[str]]:
-    """Return the expressions for one side of the cases, and the lines that must come before them.
+@dataclass(frozen=True)
+class Side:
+    """One of the two calls of a row, and what is called in its place.
 
-    Args:
-        row: The row.
-        found: Its cases.
-        side: `source` or `replacement`.
-        prefix: A unique name for this side.
-        alias: What to call in place of the replacement's own name.
+    Attributes:
+        label: `source`, `replaced_eager` or `replaced_jit`; `native` and `native_source` call the real function always.
+        replacement: Whether it is the replacement.
+        function: The expression to call instead of the qualified name; empty for the name itself.
     """
-    texts = [getattr(case, side) for case in found]
-    if side == "replacement":
-        texts = [alias + text[len(row.to) :] for text in texts]
-    if row.kind != "layer":
-        return texts, []
-    setup = [f"mindspore.set_seed(1)\n{prefix}_{number} = {text}" for number, text in enumerate(texts)]
-    if row.random:
-        setup += [f"{prefix}_{number}.set_train()" for number in range(len(texts))]
-    return [f"{prefix}_{number}({row.call})" for number in range(len(texts))], setup
+
+    label: str
+    replacement: bool
+    function: str = ""
+
+    def name(self, row: Row) -> str:
+        """Return the name of the generated function."""
+        return f"{self.label}_{re.sub(r'[^A-Za-z0-9]', '_', row.source)}"
+
+
+def sides(row: Row, table: Table) -> list[Side]:
+    """Return the functions to generate for a row. A source of mint's own is stood in for like a replacement."""
+    found = [Side("native", True)]
+    for label, jit in (("eager", False), ("jit", True)):
+        found.append(Side(f"replaced_{label}", True, stand_in(row.to, table, jit=jit)))
+        found.append(Side(f"source_{label}", False, stand_in(row.source, table, jit=jit)))
+    return found
 
 
 def stand_in(name: str, table: Table, *, jit: bool) -> str:
-    """Return the expression for a replacement on this machine: itself where it runs, else its stand-in."""
-    lacking = table.api[name].cpu
-    if lacking == "no kernel" or lacking == ("no jit kernel" if jit else "no eager kernel"):
+    """Return the stand-in for a function that lacks a kernel here; empty where it has one."""
+    if name in table.api and table.api[name].cpu in ("no kernel", "no jit kernel" if jit else "no eager kernel"):
         return f"stand_ins.{'GRAPH' if jit else 'EAGER'}[{name!r}]"
-    return name
+    return ""
 
 
-def _identifier(row: Row) -> str:
-    return re.sub(r"\W", "_", row.source)
+def generate(rows: list[Row], table: Table, functions: dict[str, list[str]], setup: list[str]) -> None:
+    """Add the functions of every row, and the lines that must come before them."""
+    for row in rows:
+        found = cases(row, table)
+        for side in sides(row, table):
+            name = side.name(row)
+            texts = [case.replacement if side.replacement else case.source for case in found]
+            if side.function:
+                setup.append(f"of_{name} = {side.function}")
+                texts = [f"of_{name}{text[len(row.to if side.replacement else row.source) :]}" for text in texts]
+            if row.kind == "layer":
+                texts = [_layer(row, f"{name}_{number}", text, setup) for number, text in enumerate(texts)]
+            functions[name] = texts
+
+
+def _layer(row: Row, name: str, constructor: str, setup: list[str]) -> str:
+    """Build a layer once, always from the same seed, and return the call of it."""
+    setup.append(f"mindspore.set_seed(1)\n{name} = {constructor}\n{name}.update_parameters_name('{name}.')")
+    if row.random:
+        setup.append(f"{name}.set_train()")
+    return f"{name}({row.call})"
+
+
+BATCH = 10
+
+
+def batched(names: list[str], label: str, functions: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Add functions that call several of the generated ones; return batch → members."""
+    batches = {f"{label}_batch_{at}": names[at : at + BATCH] for at in range(0, len(names), BATCH)}
+    for batch, members in batches.items():
+        functions[batch] = [f"{member}({PARAMETERS})" for member in members]
+    return batches
 
 
 def execute(rows: list[Row], table: Table, folder: Path, imports: str) -> dict[str, dict[str, Any]]:
-    """Execute every row and return row → what was seen."""
+    """Execute every row and return row → what was seen; see `main`."""
     functions: dict[str, list[str]] = {}
     setup: list[str] = []
-    for row in rows:
-        name, found = _identifier(row), cases(row, table)
-        sides = {
-            "source": ("source", ""),
-            "eager": ("replacement", stand_in(row.to, table, jit=False)),
-            "graph": ("replacement", stand_in(row.to, table, jit=True)),
-            "native": ("replacement", row.to),
-        }
-        for label, (side, target) in sides.items():
-            alias = f"{label}_of_{name}"
-            if side == "replacement":
-                setup.append(f"{alias} = {target}")
-            functions[f"{label}_{name}"], lines = expressions(row, found, side, f"{label}_layer_{name}", alias)
-            setup += lines
-    module = Written(folder, "calls_under_test", functions, setup, f"import stand_ins\n{imports}")
-    return {row.source: _observe(row, table, module) for row in rows}
+    generate(rows, table, functions, setup)
+    plans = {}
+    for label, replacement, jit in (
+        ("source_eager", False, False), ("source_jit", False, True),
+        ("replaced_eager", True, False), ("replaced_jit", True, True),
+    ):  # fmt: skip
+        wanted = [row for row in rows if replacement or row.source_runs == "eager and jit"]
+        names = [Side(label, replacement).name(row) for row in wanted]
+        plans[label] = (batched(names, label, functions), jit)
+    module = Written(folder, functions, setup, f"import stand_ins\n{imports}")
+    results = {}
+    for batches, jit in plans.values():
+        results |= module.run_all(batches, jit=jit)
+    return {row.source: _seen(row, table, module, results) for row in rows}
 
 
-def _observe(row: Row, table: Table, module: Written) -> dict[str, Any]:
-    name = _identifier(row)
-    source, source_jit = module.run(f"source_{name}", jit=False), None
-    if row.source_runs == "eager and jit":
-        source_jit = module.run(f"source_{name}", jit=True)
-    lacking = table.api[row.to].cpu
-    eager = module.run(f"eager_{name}", jit=False)
-    graph = module.run(f"graph_{name}", jit=True)
+def _seen(row: Row, table: Table, module: Written, results: dict[str, Any]) -> dict[str, Any]:
+    names = {side.label: side.name(row) for side in sides(row, table)}
     seen: dict[str, Any] = {"calls": [case.source for case in cases(row, table)]}
-    if row.source_runs == "neither":
-        seen["source_raises"] = isinstance(source, str)
-        seen["eager"] = eager if isinstance(eager, str) else ""
-        seen["graph"] = graph if isinstance(graph, str) else ""
-    else:
-        seen["eager"] = difference(source, eager, row)
-        seen["graph"] = difference(source if source_jit is None else source_jit, graph, row)
-    if row.source_runs == "eager":
-        seen["source_jit_raises"] = isinstance(module.run(f"source_{name}", jit=True), str)
-    seen["native_eager"] = "" if lacking in ("no jit kernel",) else _error(module, name, lacking, jit=False)
-    seen["native_jit"] = "" if lacking in ("no eager kernel",) else _error(module, name, lacking, jit=True)
-    if not lacking.startswith("no ") and row.kind != "layer" and not row.random:
-        seen["aliases"] = [_aliased(module, f"source_{name}"), _aliased(module, f"eager_{name}")]
+    for mode in ("eager", "jit"):
+        source, replaced = results.get(names[f"source_{mode}"]), results[names[f"replaced_{mode}"]]
+        if source is None:  # the row says that the source does not run everywhere
+            source = module.run(names[f"source_{mode}"], jit=mode == "jit")
+            seen[f"source_{mode}"] = source if isinstance(source, str) else "ran"
+            if isinstance(source, str):
+                source = results.get(names["source_eager"]) or module.run(names["source_eager"], jit=False)
+            if isinstance(source, str):
+                seen[mode] = replaced if isinstance(replaced, str) else ""
+                continue
+        seen[mode] = difference(source, replaced, row)
+    native = table.api[row.to].cpu.startswith("no ")
+    for mode in ("eager", "jit") if native else ():
+        outcome = module.run(names["native"], jit=mode == "jit")
+        seen[f"native_{mode}"] = outcome if isinstance(outcome, str) else "ran"
+    if not native and row.kind != "layer" and not row.random and not stand_in(row.source, table, jit=False):
+        call = seen["calls"][0]
+        seen["aliases"] = [_aliased(module, names[f"{side}_eager"], call) for side in ("source", "replaced")]
     return seen
 
 
-def _error(module: Written, name: str, lacking: str, *, jit: bool) -> str:
-    """Return the error of the replacement itself where the table says that it has no kernel."""
-    if not lacking.startswith("no "):
-        return ""
-    outcome = module.run(f"native_{name}", jit=jit)
-    return outcome if isinstance(outcome, str) else "ran"
-
-
 def main(library: str, result: Path) -> None:
-    """Execute the rows of one library and write the result."""
+    """Execute the rows of one library and write, row by row, as JSON:
+
+    `calls`, the source calls; `eager` and `jit`, how the two sides differ, empty when they agree; `native_eager` and
+    `native_jit`, the error of a replacement that lacks a kernel, or `ran`; `source_eager` and `source_jit`, the same for
+    a source that does not run everywhere; `aliases`, whether writing into the result changes an argument, for both sides.
+    """
     imports = ""
     if library == "mindnlp":
         from rewriter.runtime import mindnlp_compat

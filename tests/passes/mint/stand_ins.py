@@ -26,7 +26,8 @@ def _array(value: Any) -> Any:
 
 def _tensor(value: Any, dtype: Any = None, like: Tensor | None = None) -> Tensor:
     dtype = dtype if dtype is not None else like.dtype if like is not None else None
-    return Tensor(np.ascontiguousarray(value), dtype) if dtype is not None else Tensor(np.ascontiguousarray(value))
+    array = np.array(value, order="C")
+    return Tensor(array, dtype) if dtype is not None else Tensor(array)
 
 
 # ---------------------------------------------------------------------------------------------------- eager, with numpy

@@ -1,0 +1,7 @@
+"""Measuring an original against its rewriting and against what people do instead."""
+
+from __future__ import annotations
+
+from .measure import Figures, Measurement, measure
+
+__all__ = ["Figures", "Measurement", "measure"]
