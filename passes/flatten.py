@@ -35,6 +35,18 @@ _MUTATORS = {
     "discard",
 }
 _IMPURE = ("random.", "numpy.random.", "time.", "warnings.", "logging.")
+_EVERY_CALL = {"warning", "warn", "info", "asnumpy", "item", "tolist", "numpy"} | {
+    "random",
+    "randint",
+    "uniform",
+    "choice",
+    "shuffle",
+    "random_sample",
+    "rand",
+    "randn",
+    "normal",
+    "sample",
+}
 _INDENT = "    "
 _LINE_LENGTH = 119
 
@@ -292,14 +304,14 @@ def _refused(node: cst.CSTNode, self_: str, context: PassContext) -> str | None:
     if isinstance(node, (cst.Assign, cst.AugAssign, cst.AnnAssign)):
         targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
         for target in targets:
-            if self_attribute(target, self_) is not None:
-                return f"the loop sets `{dotted_name(target)}`"
+            if isinstance(target, cst.Attribute):
+                return f"the loop sets `{dotted_name(target) or 'an attribute'}`"
     if isinstance(node, cst.Call):
         name = context.qualified_name(node.func)
         if name is not None and name.startswith(_IMPURE):
             return f"`{name}` would run once, when the graph is compiled, instead of on every call"
         method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
-        if method in ("warning", "warn", "info", "asnumpy", "item", "tolist"):
+        if method in _EVERY_CALL and not (name or "").startswith(("mindspore.", "mindnlp.core.")):
             return f"`.{method}()` has to run on every call, outside the graph"
         if method == "_gradient_checkpointing_func":
             return "gradient checkpointing outside training cannot be compiled"
@@ -318,16 +330,26 @@ def _check_mutation(region: Sequence[cst.BaseStatement], inputs: frozenset[str])
     """Refuse to move statements that change an object made outside: a graph works on a copy of it."""
     for statement in region:
         for call in find(statement, cst.Call):
-            if (
-                isinstance(call.func, cst.Attribute)
-                and call.func.attr.value in _MUTATORS
-                and isinstance(call.func.value, cst.Name)
-                and call.func.value.value in inputs
-            ):
-                raise CannotOutline(f"changes `{call.func.value.value}` in place")
+            if isinstance(call.func, cst.Attribute) and _mutates(call.func.attr.value):
+                _refuse_change(call.func.value, inputs)
         for target in find(statement, cst.AssignTarget):
-            if isinstance(target.target, cst.Subscript) and (names := reads(target.target.value) & inputs):
-                raise CannotOutline(f"changes `{min(names)}` in place")
+            if isinstance(target.target, cst.Subscript):
+                _refuse_change(target.target.value, inputs)
+        for update in find(statement, cst.AugAssign):
+            # `x += y` works on a tensor in place; on a tuple, which a display to its right shows, it does not.
+            if isinstance(update.target, cst.Subscript):
+                _refuse_change(update.target.value, inputs)
+            elif not isinstance(update.value, cst.Tuple):
+                _refuse_change(update.target, inputs)
+
+
+def _mutates(method: str) -> bool:
+    return method in _MUTATORS or (method.endswith("_") and not method.endswith("__"))
+
+
+def _refuse_change(target: cst.BaseExpression, inputs: frozenset[str]) -> None:
+    if names := reads(target) & inputs:
+        raise CannotOutline(f"changes `{min(names)}` in place")
 
 
 def outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.FunctionDef, cst.FunctionDef]:

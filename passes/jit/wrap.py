@@ -18,8 +18,8 @@ from ..forwards import is_flat, module_classes
 
 DECORATOR = "_compiled"
 _MINDNLP = {
-    "registries": '("_parameters", "_buffers")',
     "children": "_modules",
+    "registries": '("_modules", "_parameters", "_buffers")',
     "hooks": '("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")',
     "run": """marked = [table for table in self.tables if "_modules" in table and not table.get("__ms_class__")]
         for table in marked:
@@ -35,16 +35,16 @@ _MINDNLP = {
         return result""",
 }
 _CELL = {
-    "registries": '("_params",)',
     "children": "_cells",
-    "hooks": '("_lazy_forward_hook", "_lazy_forward_pre_hook", "_cell_backward_hook", "_cell_backward_pre_hook")',
+    "registries": '("_cells", "_params", "_buffers")',
+    "hooks": '("_lazy_forward_hook", "_lazy_forward_pre_hook", "_cell_backward_hook", "_cell_backward_pre_hook", "mixed_precision_type")',
     "run": """result = self.graph(*leaves)
         if self.is_new:  # compiling leaves marks on the modules
             self.is_new = False
             self.remember()
         return result""",
 }
-"""What differs between the module classes of the dialects: where a module keeps its parameters, children and hooks."""
+"""What differs between the module classes of the dialects: where a module keeps its parts and its hooks."""
 
 FULLGRAPH_SINCE = Version("2.7")
 """From this version on STRICT is spelled `fullgraph=True`; `jit_config=JitConfig(jit_syntax_level="STRICT")` is dropped

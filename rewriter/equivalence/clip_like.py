@@ -117,8 +117,8 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
 
 
 def _scenarios() -> Iterator[tuple[Axes, dict[str, Any]]]:
-    yield {"mask": "right-padded", "scenario": RELOAD}, {}
     yield {"mask": "right-padded", "scenario": TRAIN}, {}
+    yield {"mask": "right-padded", "scenario": RELOAD}, {}
     yield {"mask": "right-padded", "scenario": TRAIN_PLAIN, "dropout": 0}, NO_DROPOUT
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.markup import escape
@@ -45,7 +46,8 @@ def render_cases(cases: Iterable[Case], console: Console) -> None:
         _line(console, escape(case.id) + (f"  [dim]{escape(case.description)}[/]" if case.description else ""))
 
 
-def _print_outputs(outputs: Sequence[OutputVerdict], console: Console) -> None:
+def _print_outputs(every: Sequence[OutputVerdict], console: Console) -> None:
+    outputs = _folded(every)
     rows = [_row(item) for item in outputs]
     if console.is_terminal:
         table = Table(box=None, pad_edge=False)
@@ -59,6 +61,16 @@ def _print_outputs(outputs: Sequence[OutputVerdict], console: Console) -> None:
     widths = [max(len(row[index]) for row in [HEADINGS, *rows]) for index in range(len(HEADINGS))]
     for row in [HEADINGS, *rows]:
         _line(console, escape("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
+
+
+def _folded(outputs: Sequence[OutputVerdict]) -> list[OutputVerdict]:
+    """Put the modes of an output into one row where they came out alike."""
+    rows: dict[tuple[object, ...], OutputVerdict] = {}
+    for item in outputs:
+        key = (item.model, item.output, item.status, item.absolute, item.relative, item.elements)
+        known = rows.get(key)
+        rows[key] = item if known is None else replace(known, mode=f"{known.mode}, {item.mode}")
+    return list(rows.values())
 
 
 def _row(item: OutputVerdict) -> tuple[str, ...]:

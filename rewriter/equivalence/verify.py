@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import platform
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -67,7 +68,7 @@ def verify(
     chosen, silent = _choose(adapter, one, level, seed, cases)
     methods = compiled.find(other, one)
     run = _Run(adapter, one, other, methods, policy, seed)
-    surface = compare_surfaces(one, other)
+    surface, files = compare_surfaces(one, other), _files()
     number = itertools.count(1)
     for _, group in itertools.groupby(chosen, key=_subject_key):
         for case in run.cases(list(group)):
@@ -85,7 +86,7 @@ def verify(
         cases=tuple(_lighter(result) for result in run.results),
         methods=method_runs([method.label for method in methods], Counter(run.seen.calls), Counter(run.seen.refused)),
         problems=tuple(run.problems),
-        unchecked={**silent, **_vacuous(run.results)},
+        unchecked={**silent, **_vacuous(run.results), **_changed(files)},
         environment=_environment(),
         seconds=round(time.perf_counter() - began, 3),
     )
@@ -207,6 +208,19 @@ def _vacuous(results: list[CaseResult]) -> dict[str, str]:
         if any(result.vacuous for result in results if result.model == model)
         and all(result.vacuous or _is_error(result) for result in results if result.model == model)
     }
+
+
+def _files() -> dict[str, tuple[int, int]]:
+    """Return a fingerprint of every imported file that somebody may be editing."""
+    names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    paths = [Path(name) for name in names if name and "site-packages" not in name and name.endswith(".py")]
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.is_file()}
+
+
+def _changed(before: dict[str, tuple[int, int]]) -> dict[str, str]:
+    """Return the files that changed meanwhile: the graph compiler reads the source anew, and read something else."""
+    now = _files()
+    return {name: "the file changed during the check" for name, value in before.items() if now.get(name) != value}
 
 
 def _is_error(result: CaseResult) -> bool:

@@ -57,6 +57,7 @@ def apply() -> bool:
     _import_mindnlp(mindspore)
     _spell_dtypes_for_mindnlp(mindspore)
     _floor_divide_after_conversion(mindspore)
+    _count_in_one_type()
     _initialize_before_assigning(mindspore)
     _repeat_as_tile(mindspore)
     _provide_ops_t(mindspore)
@@ -177,6 +178,25 @@ def _floor_divide_after_conversion(mindspore: Any) -> None:
         return native(input, other, rounding_mode=rounding_mode)
 
     core.div = pointwise.div = div
+
+
+def _count_in_one_type() -> None:
+    """Let `mindnlp.core.ops.arange` take an int beside a float: MindSpore's Range wants one type, on 2.7 to 2.10.
+
+    `transformers/models/xlnet/modeling_xlnet.py:770` and `funnel/modeling_funnel.py:144` count in steps of 2.0 and 1.0.
+    """
+    core = _load("mindnlp.core.ops")
+    creation = _load("mindnlp.core.ops.creation")
+    native = creation.arange
+
+    def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Any:
+        if end is None:
+            start, end = 0, start
+        if any(isinstance(number, float) for number in (start, end, step)):
+            start, end, step = (float(number) if isinstance(number, int) else number for number in (start, end, step))
+        return native(start, end, step, dtype=dtype)
+
+    core.arange = creation.arange = arange
 
 
 def _initialize_before_assigning(mindspore: Any) -> None:

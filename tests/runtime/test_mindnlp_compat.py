@@ -160,6 +160,13 @@ def test_floor_division_converts_mixed_dtypes() -> None:
     assert np.array_equal(got.asnumpy(), x.astype(np.int64) // y)
 
 
+@pytest.mark.parametrize("args", [(0, 6, 2.0), (4.0,), (5, -1, -1.0), (6,), (1, 4)])
+def test_mindnlp_counts_with_an_int_beside_a_float(args: tuple[float, ...]) -> None:
+    got = core_ops.arange(*args, dtype=mindspore.int64)
+    assert got.dtype == mindspore.int64
+    assert np.array_equal(got.asnumpy(), np.arange(*args))
+
+
 def test_empty_has_shape_dtype_and_memory() -> None:
     for size in [(2, 3), (4,), (0, 3), ()]:
         made = core_ops.empty(size, dtype=mindspore.float16)

@@ -6,6 +6,7 @@ import copy
 import importlib
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +75,7 @@ class Case:
         self.result = rewriter.optimize(self.model)
 
     def named_parameters(self) -> dict[str, object]:
-        if hasattr(self.model, "state_dict"):
+        if hasattr(self.model, "named_parameters"):
             return dict(self.model.named_parameters())
         return dict(self.model.parameters_dict())
 
@@ -112,18 +113,17 @@ def test_it_still_is_an_instance_of_its_classes(bert):
     assert bert.model.__class__ is bert.module.BertModel
     assert not isinstance(bert.model, bert.module.BertForMaskedLM)
     assert type(bert.model) is not bert.module.BertModel
-    assert "forward_flat" in inspect.getsource(type(bert.model.encoder).__base__) or "construct_flat" in inspect.getsource(
-        type(bert.model.encoder).__base__
-    )
+    assert "@_compiled" in inspect.getsource(type(bert.model.encoder).__base__)
 
 
 def test_weights_that_are_set_later_are_used(bert):
     query = bert.model.encoder.layer[0].attention.self.query.weight
     kept = query.asnumpy().copy()
     before = bert.outputs()[0]
-    query.set_data(tensor(kept * 3 + 1))
+    load = query.set_data if hasattr(query, "set_data") else query.assign_value
+    load(tensor(kept * 3 + 1))
     changed = bert.outputs()[0]
-    query.set_data(tensor(kept))
+    load(tensor(kept))
     assert np.abs(changed - before).max() > 1e-3
     np.testing.assert_array_equal(bert.outputs()[0], before)
     assert bert.graphs().refused == ""
@@ -159,18 +159,23 @@ def test_what_it_returns_is_of_the_types_that_callers_know(bert):
     assert twin.BertForPreTrainingOutput is bert.module.BertForPreTrainingOutput
 
 
-def test_a_mindnlp_model_pickles_as_a_plain_one(tmp_path):
-    """MindSpore's own cells mostly do not pickle. mindnlp's modules do, and another process knows no twin."""
-    case = Case(loader.load(MINDNLP))
-    case.outputs()
-    data = pickle.dumps(case.model)
-    assert type(case.model).__module__.encode() not in data
+def test_a_model_pickles_as_a_plain_one(bert):
+    """Another process knows no twin."""
+    try:
+        pickle.dumps(bert.other)
+    except TypeError as error:  # MindSpore's primitives do not pickle, and most cells hold some
+        with pytest.raises(TypeError, match=re.escape(str(error))):
+            pickle.dumps(bert.model)
+        return
+    bert.outputs()
+    data = pickle.dumps(bert.model)
+    assert type(bert.model).__module__.encode() not in data
     loaded = pickle.loads(data)
-    assert type(loaded) is case.module.BertModel
-    assert type(loaded.encoder) is case.module.BertEncoder
+    assert type(loaded) is bert.module.BertModel
+    assert type(loaded.encoder) is bert.module.BertEncoder
     assert "_graphs" not in vars(loaded.encoder)
-    assert "_graphs" in vars(case.model.encoder)
-    np.testing.assert_array_equal(loaded(case.ids, attention_mask=case.mask)[0].asnumpy(), case.before[0])
+    assert "_graphs" in vars(bert.model.encoder)
+    np.testing.assert_array_equal(loaded(bert.ids, attention_mask=bert.mask)[0].asnumpy(), bert.before[0])
 
 
 def test_a_class_gives_models_that_are_built_by_rewritten_code(toy):

@@ -23,30 +23,37 @@ class Case:
         style: How the arguments were written.
         source: The source call; for a layer, the constructor.
         replacement: Its replacement by the table.
+        compiled: Whether it is run in jit too. Of the further examples of a row only one style is, to save time: how a
+            call is written is settled before anything is compiled.
     """
 
     style: str
     source: str
     replacement: str
+    compiled: bool
 
 
 def cases(row: Row, table: Table) -> list[Case]:
     """Return the calls to execute for `row`, without repetitions."""
-    found = {case.source: case for example in row.examples for case in _styled(row, table, example)}
+    found: dict[str, Case] = {}
+    for number, example in enumerate(row.examples):
+        for case in _styled(row, table, example, first=number == 0):
+            found.setdefault(case.source, case)
     return list(found.values())
 
 
-def _styled(row: Row, table: Table, example: str) -> Iterator[Case]:
+def _styled(row: Row, table: Table, example: str, *, first: bool) -> Iterator[Case]:
     call = ast.parse(f"f({example})", mode="eval").body
     assert isinstance(call, ast.Call)
     if call.args:
         written = [Given(ast.unparse(value)) for value in call.args]
         written += [Given(ast.unparse(one.value), one.arg or "") for one in call.keywords]
-        yield _case(row, table, "as written", written)
+        yield _case(row, table, "as written", written, compiled=True)
         return
     values = {one.arg or "": ast.unparse(one.value) for one in call.keywords}
     for style in row.styles:
-        yield _case(row, table, style, _arguments(row, values, style))
+        compiled = first or style == row.styles[0]
+        yield _case(row, table, style, _arguments(row, values, style), compiled=compiled)
 
 
 def _arguments(row: Row, values: dict[str, str], style: str) -> list[Given]:
@@ -64,7 +71,7 @@ def _arguments(row: Row, values: dict[str, str], style: str) -> list[Given]:
     return [Given(values[name]) for name in by_position] + [Given(values[name], name) for name in rest]
 
 
-def _case(row: Row, table: Table, style: str, given: list[Given]) -> Case:
+def _case(row: Row, table: Table, style: str, given: list[Given], *, compiled: bool) -> Case:
     placed = plan(row, table.api[row.to], given)
     new = [_written(one.text or _joined(given, one.given), one.keyword) for one in placed]
     old = [_written(one.text, one.keyword) for one in given]
@@ -72,7 +79,7 @@ def _case(row: Row, table: Table, style: str, given: list[Given]) -> Case:
         source = f"{old[0]}.{row.source.rpartition('.')[2]}({', '.join(old[1:])})"
     else:
         source = f"{row.source}({', '.join(old)})"
-    return Case(style, source, f"{row.to}({', '.join(new)})")
+    return Case(style, source, f"{row.to}({', '.join(new)})", compiled)
 
 
 def _joined(given: list[Given], indices: tuple[int, ...]) -> str:

@@ -172,11 +172,13 @@ class Side:
     Attributes:
         label: `source`, `replaced_eager` or `replaced_jit`; `native` and `native_source` call the real function always.
         replacement: Whether it is the replacement.
+        jit: Whether it is compiled, so that it has the cases for that.
         function: The expression to call instead of the qualified name; empty for the name itself.
     """
 
     label: str
     replacement: bool
+    jit: bool
     function: str = ""
 
     def name(self, row: Row) -> str:
@@ -186,10 +188,11 @@ class Side:
 
 def sides(row: Row, table: Table) -> list[Side]:
     """Return the functions to generate for a row. A source of mint's own is stood in for like a replacement."""
-    found = [Side("native", True)]
+    found = []
     for label, jit in (("eager", False), ("jit", True)):
-        found.append(Side(f"replaced_{label}", True, stand_in(row.to, table, jit=jit)))
-        found.append(Side(f"source_{label}", False, stand_in(row.source, table, jit=jit)))
+        found.append(Side(f"native_{label}", True, jit))
+        found.append(Side(f"replaced_{label}", True, jit, stand_in(row.to, table, jit=jit)))
+        found.append(Side(f"source_{label}", False, jit, stand_in(row.source, table, jit=jit)))
     return found
 
 
@@ -203,9 +206,9 @@ def stand_in(name: str, table: Table, *, jit: bool) -> str:
 def generate(rows: list[Row], table: Table, functions: dict[str, list[str]], setup: list[str]) -> None:
     """Add the functions of every row, and the lines that must come before them."""
     for row in rows:
-        found = cases(row, table)
         for side in sides(row, table):
             name = side.name(row)
+            found = [case for case in cases(row, table) if case.compiled or not side.jit]
             texts = [case.replacement if side.replacement else case.source for case in found]
             if side.function:
                 setup.append(f"of_{name} = {side.function}")
@@ -245,7 +248,7 @@ def execute(rows: list[Row], table: Table, folder: Path, imports: str) -> dict[s
         ("replaced_eager", True, False), ("replaced_jit", True, True),
     ):  # fmt: skip
         wanted = [row for row in rows if replacement or row.source_runs == "eager and jit"]
-        names = [Side(label, replacement).name(row) for row in wanted]
+        names = [Side(label, replacement, jit).name(row) for row in wanted]
         plans[label] = (batched(names, label, functions), jit)
     module = Written(folder, functions, setup, f"import stand_ins\n{imports}")
     results = {}
@@ -263,14 +266,14 @@ def _seen(row: Row, table: Table, module: Written, results: dict[str, Any]) -> d
             source = module.run(names[f"source_{mode}"], jit=mode == "jit")
             seen[f"source_{mode}"] = source if isinstance(source, str) else "ran"
             if isinstance(source, str):
-                source = results.get(names["source_eager"]) or module.run(names["source_eager"], jit=False)
+                source = module.run(names["source_jit"], jit=False)
             if isinstance(source, str):
                 seen[mode] = replaced if isinstance(replaced, str) else ""
                 continue
         seen[mode] = difference(source, replaced, row)
     native = table.api[row.to].cpu.startswith("no ")
     for mode in ("eager", "jit") if native else ():
-        outcome = module.run(names["native"], jit=mode == "jit")
+        outcome = module.run(names[f"native_{mode}"], jit=mode == "jit")
         seen[f"native_{mode}"] = outcome if isinstance(outcome, str) else "ran"
     if not native and row.kind != "layer" and not row.random and not stand_in(row.source, table, jit=False):
         call = seen["calls"][0]

@@ -1,0 +1,89 @@
+"""What most tests share: modeling files found without importing their packages, and the pipeline in one call."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from rewriter import pipeline, plugins, source
+from rewriter.targets import Target
+
+os.environ.setdefault("GLOG_v", "3")  # MindSpore's warnings would drown the tests' own output
+
+ROOT = Path(__file__).parent.parent
+
+
+def modeling_files():
+    """Paths of the BERT and CLIP modeling files: mindnlp's, found without importing mindnlp, and our own."""
+    found = {f"models/{name}": ROOT / "models" / name / f"modeling_{name}.py" for name in ("bert", "clip")}
+    spec = importlib.util.find_spec("mindnlp")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        for name in ("bert", "clip"):
+            found[f"mindnlp/{name}"] = Path(location, "transformers", "models", name, f"modeling_{name}.py")
+    return found
+
+
+@pytest.fixture(scope="session")
+def builtin_passes():
+    """Every pass that the project ships."""
+    host = plugins.load()
+    assert not host.broken
+    return tuple(item for plugin, item in host.passes() if plugin == "builtin")
+
+
+@pytest.fixture(scope="session")
+def rewrite(builtin_passes):
+    """Run passes over text or bytes: `rewrite(text)` runs all, `rewrite(text, "flatten")` the named ones."""
+
+    def run(text, *names, package="", device="portable", mindspore="2.10.0"):
+        data = text if isinstance(text, bytes) else text.encode()
+        unknown = set(names) - {item.name for item in builtin_passes}
+        assert not unknown, f"no such pass: {unknown}"
+        chosen = [item for item in builtin_passes if not names or item.name in names]
+        return pipeline.run(
+            source.parse(data, name="modeling_toy.py", package=package), chosen, Target.parse(device, mindspore)
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session", params=sorted(modeling_files()))
+def real_file(request):
+    """One after the other of the real modeling files."""
+    return modeling_files()[request.param]
+
+
+@pytest.fixture(scope="session")
+def rewritten_files(builtin_passes):
+    """Rewrite a real file by every pass; each file once per session."""
+    results = {}
+
+    def run(path):
+        if path not in results:
+            results[path] = pipeline.run(source.read(path), builtin_passes, Target())
+        return results[path]
+
+    return run
+
+
+@pytest.fixture
+def import_file(tmp_path):
+    """Write text to a file of its own and import it. The graph compiler wants a file, and the module in `sys.modules`."""
+    names = []
+
+    def load(text, stem="toy"):
+        name = f"rewriter_test_{tmp_path.name}_{stem}_{len(names)}"
+        path = tmp_path / f"{name}.py"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        names.append(name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    for name in names:
+        sys.modules.pop(name, None)

@@ -1,0 +1,187 @@
+"""`rewriter run`: what a script sees, and how it ends; then BERT, unmodified."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rewriter.errors import RewriterError
+from rewriter.runtime import script
+
+ROOT = Path(__file__).resolve().parents[2]
+REWRITER = Path(sys.executable).with_name("rewriter")
+
+BERT = """\
+import sys
+
+import numpy as np
+import mindspore
+from {package} import modeling_bert
+
+np.random.seed(0)
+config = modeling_bert.BertConfig(
+    vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
+)
+model = modeling_bert.BertModel(config)
+model.set_train(False)
+{parameters}
+for parameter in parameters:
+    value = mindspore.Tensor(np.random.randn(*parameter.shape) * 0.1, mindspore.float32)
+    mindspore.ops.assign(parameter, value)
+ids = mindspore.Tensor(np.arange(1, 11).reshape(2, 5), mindspore.int64)
+mask = mindspore.Tensor([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]], mindspore.int64)
+output = model(ids, attention_mask=mask)
+print("numbers", output[0].asnumpy().tobytes().hex(), output[1].asnumpy().tobytes().hex())
+graphs = vars(model.encoder).get("_graphs")
+print("graphs", graphs is not None and len(graphs) > 0 and graphs.refused == "")
+print("compat", "rewriter.runtime.mindnlp_compat" in sys.modules)
+"""
+
+
+def run(path: Path, *arguments: str, module: str = "json.decoder", cwd: Path | None = None) -> subprocess.CompletedProcess:
+    """Run a script through the command line; the default module is one whose import nobody notices."""
+    command = [str(REWRITER), "run", "--module", module, str(path), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=cwd)
+
+
+def python(path: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(path), *arguments], capture_output=True, text=True, timeout=180, cwd=cwd
+    )
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_script_finds_what_python_gives_it(tmp_path, toy):
+    name = toy(network="VALUE = 1\n")
+    probe = write(
+        tmp_path / "probe.py",
+        "import atexit, json, sys\nimport neighbour\n"
+        "class Here: pass\n"
+        "print(json.dumps([__name__, __file__, sys.argv, sys.path[0], __package__, __spec__, __doc__,\n"
+        "    sys.modules['__main__'].Here is Here, neighbour.NAME, sorted(vars())]))\n"
+        "atexit.register(lambda: print(sys.modules['__main__'].Here is Here))\n",
+    )
+    write(tmp_path / "neighbour.py", "NAME = __name__\n")
+    arguments = ["--module", "x", "-v", "file.txt", "--", "-h"]
+    for script_name in ("probe.py", str(probe)):
+        expected = python(Path(script_name), *arguments, cwd=tmp_path)
+        actual = run(Path(script_name), *arguments, module=name, cwd=tmp_path)
+        assert actual.stdout == expected.stdout != "", actual.stderr
+        assert actual.returncode == expected.returncode == 0
+    assert json.loads(actual.stdout.splitlines()[0])[0] == "__main__"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "sys.exit(7)",
+        "sys.exit('a message')",
+        "sys.exit()",
+        "def inner():\n    raise ValueError('mine')\ninner()",
+        "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise KeyError('two') from error",
+        "input()",
+        "raise OSError(32, 'pipe')",
+        "this is no python",
+        "sys.excepthook = lambda *three: print('hooked', three[0].__name__)\nraise TypeError",
+    ],
+    ids=["code", "message", "none", "exception", "chained", "end of input", "broken pipe", "syntax error", "own hook"],
+)
+def test_a_script_ends_as_under_python(tmp_path, ending):
+    path = write(tmp_path / "ends.py", f"import json.decoder, sys\nprint('started')\n{ending}\n")
+    expected = python(path)
+    actual = run(path, module="json.encoder")
+    assert actual.returncode == expected.returncode
+    assert actual.stdout == expected.stdout
+    assert [line for line in actual.stderr.splitlines() if not line.startswith("rewriter: ")] == (
+        expected.stderr.splitlines()
+    )
+
+
+def test_an_error_of_ours_inside_a_script_is_the_scripts(tmp_path):
+    path = write(tmp_path / "ours.py", "import rewriter\nrewriter.install(['no_such_package'])\n")
+    done = run(path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+    assert "no such module or package" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "message"),
+    [
+        ("absent.py", "json.decoder", "absent.py: cannot be run (No such file or directory)"),
+        (".", "json.decoder", ".: cannot be run (Is a directory)"),
+        ("there.py", "no_such_package", "no_such_package: no such module or package"),
+    ],
+)
+def test_a_users_mistake_is_a_message(tmp_path, name, module, message):
+    write(tmp_path / "there.py", "print('ran')\n")
+    done = run(Path(name), module=module, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ran" not in done.stdout
+
+
+def test_a_missing_script_raises_before_anything_is_changed():
+    argv, path, finders = list(sys.argv), list(sys.path), list(sys.meta_path)
+    with pytest.raises(RewriterError, match="cannot be run"):
+        script.run("absent.py", ["x"], ["json.decoder"])
+    assert (sys.argv, sys.path, sys.meta_path) == (argv, path, finders)
+
+
+def test_it_says_when_nothing_was_rewritten(tmp_path, toy):
+    path = write(tmp_path / "idle.py", "print('ran')\n")
+    name = toy()
+    done = run(path, module=name, cwd=tmp_path)
+    assert done.stdout == "ran\n"
+    assert done.stderr == f"rewriter: the script imported nothing rewritten of {name}\n"
+    used = write(tmp_path / "used.py", f"import {name}.modeling_toy\n")
+    assert "nothing rewritten" not in run(used, module=name, cwd=tmp_path).stderr
+
+
+def test_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, cache_folder):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("GLOG_v", "3")
+    path = write(
+        tmp_path / "bert.py", BERT.format(package="models.bert", parameters="parameters = model.get_parameters()")
+    )
+    expected = python(path).stdout.splitlines()
+    done = run(path, module="models.bert")
+    actual = done.stdout.splitlines()
+    assert expected[1:] == ["graphs False", "compat False"]
+    assert actual[1:] == ["graphs True", "compat False"], done.stderr
+    assert actual[0] == expected[0]
+
+
+def test_mindnlp_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch):
+    """mindnlp needs its patches, which the hook sees to: the script knows nothing of them."""
+    monkeypatch.setenv("GLOG_v", "3")
+    text = BERT.format(package="mindnlp.transformers.models.bert", parameters="parameters = model.parameters()")
+    done = run(write(tmp_path / "bert.py", text), module="mindnlp.transformers.models.bert")
+    actual = [line for line in done.stdout.splitlines() if line.partition(" ")[0] in ("numbers", "graphs", "compat")]
+    assert actual[1:] == ["graphs True", "compat True"], done.stderr
+    plain = "from rewriter.runtime import mindnlp_compat\nmindnlp_compat.apply()\n"
+    expected = python(write(tmp_path / "plain.py", plain + text)).stdout.splitlines()
+    assert "graphs False" in expected
+    assert actual[0] in expected
+
+
+def test_the_environment_turns_the_patches_off(tmp_path):
+    path = write(
+        tmp_path / "off.py",
+        "import sys\ntry:\n    import mindnlp\nexcept Exception:\n    pass\n"
+        "print('rewriter.runtime.mindnlp_compat' in sys.modules)\n",
+    )
+    command = [str(REWRITER), "run", "--module", "mindnlp.transformers.models.bert", str(path)]
+    environment = {**os.environ, "REWRITER_NO_COMPAT": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment)
+    assert done.stdout.splitlines()[-1] == "False", done.stderr
