@@ -21,28 +21,18 @@ _MINDNLP = {
     "children": "_modules",
     "registries": '("_modules", "_parameters", "_buffers")',
     "hooks": '("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")',
-    "run": """marked = [table for table in self.tables if "_modules" in table and not table.get("__ms_class__")]
+    "before_run": """marked = [table for table in self.tables if "_modules" in table and not table.get("__ms_class__")]
         for table in marked:
-            table["__ms_class__"] = True  # lets the graph compiler enter a mindnlp module
-        try:
-            result = self.graph(*leaves)
-        finally:
-            for table in marked:
-                del table["__ms_class__"]
-        if self.is_new:  # compiling leaves marks on the modules
-            self.is_new = False
-            self.remember()
-        return result""",
+            table["__ms_class__"] = True  # lets the graph compiler enter a mindnlp module""",
+    "after_run": """for table in marked:
+                del table["__ms_class__"]""",
 }
 _CELL = {
     "children": "_cells",
     "registries": '("_cells", "_params", "_buffers")',
-    "hooks": '("_lazy_forward_hook", "_lazy_forward_pre_hook", "_cell_backward_hook", "_cell_backward_pre_hook", "mixed_precision_type")',
-    "run": """result = self.graph(*leaves)
-        if self.is_new:  # compiling leaves marks on the modules
-            self.is_new = False
-            self.remember()
-        return result""",
+    "hooks": '("_lazy_forward_hook", "_lazy_forward_pre_hook", "_cell_backward_hook", "mixed_precision_type")',
+    "before_run": "",
+    "after_run": "",
 }
 """What differs between the module classes of the dialects: where a module keeps its parts and its hooks."""
 
@@ -150,7 +140,8 @@ def helper_text(context: PassContext) -> str:
     template = Template(files(__package__).joinpath("compiled.txt").read_text(encoding="utf-8"))
     call, mindspore = _spelling("graph", context)
     parts = _MINDNLP if context.dialect.name == "mindnlp.core" else _CELL
-    return template.substitute(parts, jit=call, mindspore=mindspore)
+    text = template.substitute(parts, jit=call, mindspore=mindspore)
+    return "\n".join(line for line in text.split("\n") if not line or not line.isspace())
 
 
 def _spelling(function: str, context: PassContext) -> tuple[str, str]:

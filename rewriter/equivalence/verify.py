@@ -68,7 +68,7 @@ def verify(
     chosen, silent = _choose(adapter, one, level, seed, cases)
     methods = compiled.find(other, one)
     run = _Run(adapter, one, other, methods, policy, seed)
-    surface, files = compare_surfaces(one, other), _files()
+    surface, files = compare_surfaces(one, other), _files(one, other)
     number = itertools.count(1)
     for _, group in itertools.groupby(chosen, key=_subject_key):
         for case in run.cases(list(group)):
@@ -86,7 +86,7 @@ def verify(
         cases=tuple(_lighter(result) for result in run.results),
         methods=method_runs([method.label for method in methods], Counter(run.seen.calls), Counter(run.seen.refused)),
         problems=tuple(run.problems),
-        unchecked={**silent, **_vacuous(run.results), **_changed(files)},
+        unchecked={**silent, **_vacuous(run.results), **_changed(files, _files(one, other))},
         environment=_environment(),
         seconds=round(time.perf_counter() - began, 3),
     )
@@ -210,17 +210,17 @@ def _vacuous(results: list[CaseResult]) -> dict[str, str]:
     }
 
 
-def _files() -> dict[str, tuple[int, int]]:
-    """Return a fingerprint of every imported file that somebody may be editing."""
-    names = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    paths = [Path(name) for name in names if name and "site-packages" not in name and name.endswith(".py")]
-    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.is_file()}
+def _files(*checked: ModuleType) -> dict[str, tuple[int, int]]:
+    """Return a fingerprint of the files of `checked` and of the packages that they are in."""
+    packages = {module.__name__.partition(".")[0] for module in checked}
+    members = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] in packages]
+    paths = {Path(name) for name in (getattr(module, "__file__", None) for module in members) if name}
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(paths) if path.is_file()}
 
 
-def _changed(before: dict[str, tuple[int, int]]) -> dict[str, str]:
-    """Return the files that changed meanwhile: the graph compiler reads the source anew, and read something else."""
-    now = _files()
-    return {name: "the file changed during the check" for name, value in before.items() if now.get(name) != value}
+def _changed(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> dict[str, str]:
+    """Return the files that changed meanwhile: the graph compiler reads sources anew, and did not see what ran."""
+    return {name: "the file changed during the check" for name in before if after.get(name) != before[name]}
 
 
 def _is_error(result: CaseResult) -> bool:

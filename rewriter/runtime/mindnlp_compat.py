@@ -165,7 +165,7 @@ def _floor_divide_after_conversion(mindspore: Any) -> None:
 
     MindSpore's `ops.div` no longer converts mixed dtypes before it rounds: an int32 tensor by a Python int ends in
     "KernelMod Init Failed: FloorDiv", and uint8 by int64 gives arbitrary numbers without a word. Beam search divides so
-    (`transformers/generation/utils.py:3401`), and so do thirty models. `ops.floor_divide` has the same kernel and
+    (`transformers/generation/utils.py:3401`), and so do many models. `ops.floor_divide` has the same kernel and
     converts.
     """
     core = _load("mindnlp.core.ops")
@@ -233,7 +233,7 @@ def _repeat_as_tile(mindspore: Any) -> None:
 
 
 def _provide_ops_t(mindspore: Any) -> None:
-    """Add `mindnlp.core.ops.t`, which `transformers/models/nezha/nezha.py:72` calls; this mindnlp has none anywhere."""
+    """Add `mindnlp.core.ops.t`, which `transformers/models/nezha/nezha.py:72` calls but mindnlp lacks, whatever the MindSpore."""
     _load("mindnlp.core.ops").t = mindspore.ops.t
 
 

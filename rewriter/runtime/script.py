@@ -49,7 +49,7 @@ def _execute(source: bytes, path: str) -> None:
     main = ModuleType("__main__")
     main.__file__ = path
     main.__loader__ = SourceFileLoader("__main__", path)
-    vars(main).update(__builtins__=builtins, __cached__=None)
+    vars(main).update(__builtins__=builtins, __cached__=None, __annotations__={})
     sys.modules["__main__"] = main
     try:
         exec(compile(source, path, "exec", dont_inherit=True), vars(main))

@@ -210,3 +210,13 @@ def test_numbers_are_those_of_the_original(toy):
         assert hook.is_rewritten(module) is hooked
         outputs.append(module.ToyModel()(mindspore.Tensor([0.3, -1.7], mindspore.float32)).value.asnumpy())
     np.testing.assert_array_equal(*outputs)
+
+
+def test_mindnlp_is_imported_through_its_patches_unless_the_environment_says_no(monkeypatch):
+    finder = hook._CompatFinder()
+    monkeypatch.delenv("REWRITER_NO_COMPAT", raising=False)
+    assert isinstance(finder.find_spec("mindnlp", None).loader, hook._CompatLoader)
+    assert finder.find_spec("mindnlp.core", None) is None
+    assert finder.find_spec("json", None) is None
+    monkeypatch.setenv("REWRITER_NO_COMPAT", "1")
+    assert finder.find_spec("mindnlp", None) is None

@@ -117,14 +117,14 @@ def test_it_still_is_an_instance_of_its_classes(bert):
 
 
 def test_weights_that_are_set_later_are_used(bert):
-    query = bert.model.encoder.layer[0].attention.self.query.weight
-    kept = query.asnumpy().copy()
+    weight = bert.model.encoder.layer[0].attention.self.value.weight
+    kept = weight.asnumpy().copy()
     before = bert.outputs()[0]
-    load = query.set_data if hasattr(query, "set_data") else query.assign_value
-    load(tensor(kept * 3 + 1))
+    load = weight.set_data if hasattr(weight, "set_data") else weight.assign_value
+    load(tensor(np.random.RandomState(0).randn(*kept.shape).astype(np.float32)))
     changed = bert.outputs()[0]
     load(tensor(kept))
-    assert np.abs(changed - before).max() > 1e-3
+    assert np.abs(changed - before).max() > 1e-2
     np.testing.assert_array_equal(bert.outputs()[0], before)
     assert bert.graphs().refused == ""
 

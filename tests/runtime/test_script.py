@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 
 from rewriter.errors import RewriterError
-from rewriter.runtime import script
+from rewriter.runtime import hook, mindnlp_compat, script
 
 ROOT = Path(__file__).resolve().parents[2]
 REWRITER = Path(sys.executable).with_name("rewriter")
 
 BERT = """\
-import sys
-
 import numpy as np
 import mindspore
 from {package} import modeling_bert
@@ -39,12 +37,11 @@ output = model(ids, attention_mask=mask)
 print("numbers", output[0].asnumpy().tobytes().hex(), output[1].asnumpy().tobytes().hex())
 graphs = vars(model.encoder).get("_graphs")
 print("graphs", graphs is not None and len(graphs) > 0 and graphs.refused == "")
-print("compat", "rewriter.runtime.mindnlp_compat" in sys.modules)
 """
 
 
-def run(path: Path, *arguments: str, module: str = "json.decoder", cwd: Path | None = None) -> subprocess.CompletedProcess:
-    """Run a script through the command line; the default module is one whose import nobody notices."""
+def run(path: Path, *arguments: str, module: str = "idle", cwd: Path | None = None) -> subprocess.CompletedProcess:
+    """Run a script through the command line; the default module is one that it does not import."""
     command = [str(REWRITER), "run", "--module", module, str(path), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=180, cwd=cwd)
 
@@ -60,8 +57,14 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_script_finds_what_python_gives_it(tmp_path, toy):
-    name = toy(network="VALUE = 1\n")
+@pytest.fixture(autouse=True)
+def idle(tmp_path) -> None:
+    """Put a package beside the scripts, for `run`."""
+    (tmp_path / "idle").mkdir()
+    (tmp_path / "idle" / "modeling_idle.py").touch()
+
+
+def test_a_script_finds_what_python_gives_it(tmp_path):
     probe = write(
         tmp_path / "probe.py",
         "import atexit, json, sys\nimport neighbour\n"
@@ -74,7 +77,7 @@ def test_a_script_finds_what_python_gives_it(tmp_path, toy):
     arguments = ["--module", "x", "-v", "file.txt", "--", "-h"]
     for script_name in ("probe.py", str(probe)):
         expected = python(Path(script_name), *arguments, cwd=tmp_path)
-        actual = run(Path(script_name), *arguments, module=name, cwd=tmp_path)
+        actual = run(Path(script_name), *arguments, cwd=tmp_path)
         assert actual.stdout == expected.stdout != "", actual.stderr
         assert actual.returncode == expected.returncode == 0
     assert json.loads(actual.stdout.splitlines()[0])[0] == "__main__"
@@ -96,9 +99,9 @@ def test_a_script_finds_what_python_gives_it(tmp_path, toy):
     ids=["code", "message", "none", "exception", "chained", "end of input", "broken pipe", "syntax error", "own hook"],
 )
 def test_a_script_ends_as_under_python(tmp_path, ending):
-    path = write(tmp_path / "ends.py", f"import json.decoder, sys\nprint('started')\n{ending}\n")
+    path = write(tmp_path / "ends.py", f"import sys\nprint('started')\n{ending}\n")
     expected = python(path)
-    actual = run(path, module="json.encoder")
+    actual = run(path)
     assert actual.returncode == expected.returncode
     assert actual.stdout == expected.stdout
     assert [line for line in actual.stderr.splitlines() if not line.startswith("rewriter: ")] == (
@@ -117,8 +120,8 @@ def test_an_error_of_ours_inside_a_script_is_the_scripts(tmp_path):
 @pytest.mark.parametrize(
     ("name", "module", "message"),
     [
-        ("absent.py", "json.decoder", "absent.py: cannot be run (No such file or directory)"),
-        (".", "json.decoder", ".: cannot be run (Is a directory)"),
+        ("absent.py", "idle", "absent.py: cannot be run (No such file or directory)"),
+        (".", "idle", ".: cannot be run (Is a directory)"),
         ("there.py", "no_such_package", "no_such_package: no such module or package"),
     ],
 )
@@ -134,7 +137,7 @@ def test_a_users_mistake_is_a_message(tmp_path, name, module, message):
 def test_a_missing_script_raises_before_anything_is_changed():
     argv, path, finders = list(sys.argv), list(sys.path), list(sys.meta_path)
     with pytest.raises(RewriterError, match="cannot be run"):
-        script.run("absent.py", ["x"], ["json.decoder"])
+        script.run("absent.py", ["x"], ["idle"])
     assert (sys.argv, sys.path, sys.meta_path) == (argv, path, finders)
 
 
@@ -148,40 +151,39 @@ def test_it_says_when_nothing_was_rewritten(tmp_path, toy):
     assert "nothing rewritten" not in run(used, module=name, cwd=tmp_path).stderr
 
 
-def test_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, cache_folder):
+def expected_numbers(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Run a script in this process, where nothing is hooked."""
+    assert not any(isinstance(finder, hook.RewritingFinder) for finder in sys.meta_path)
+    capsys.readouterr()
+    runpy.run_path(str(path))
+    return lines_of(capsys.readouterr().out)
+
+
+def lines_of(output: str) -> list[str]:
+    """Return what the script printed, without what libraries print."""
+    return [line for line in output.splitlines() if line.partition(" ")[0] in ("numbers", "graphs")]
+
+
+def test_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("GLOG_v", "3")
-    path = write(
-        tmp_path / "bert.py", BERT.format(package="models.bert", parameters="parameters = model.get_parameters()")
-    )
-    expected = python(path).stdout.splitlines()
+    text = BERT.format(package="models.bert", parameters="parameters = model.get_parameters()")
+    path = write(tmp_path / "bert.py", text)
     done = run(path, module="models.bert")
-    actual = done.stdout.splitlines()
-    assert expected[1:] == ["graphs False", "compat False"]
-    assert actual[1:] == ["graphs True", "compat False"], done.stderr
+    actual, expected = lines_of(done.stdout), expected_numbers(path, capsys)
+    assert actual[1:] == ["graphs True"], done.stderr
+    assert expected[1:] == ["graphs False"]
     assert actual[0] == expected[0]
 
 
-def test_mindnlp_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch):
+def test_mindnlp_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, capsys):
     """mindnlp needs its patches, which the hook sees to: the script knows nothing of them."""
     monkeypatch.setenv("GLOG_v", "3")
     text = BERT.format(package="mindnlp.transformers.models.bert", parameters="parameters = model.parameters()")
-    done = run(write(tmp_path / "bert.py", text), module="mindnlp.transformers.models.bert")
-    actual = [line for line in done.stdout.splitlines() if line.partition(" ")[0] in ("numbers", "graphs", "compat")]
-    assert actual[1:] == ["graphs True", "compat True"], done.stderr
-    plain = "from rewriter.runtime import mindnlp_compat\nmindnlp_compat.apply()\n"
-    expected = python(write(tmp_path / "plain.py", plain + text)).stdout.splitlines()
-    assert "graphs False" in expected
-    assert actual[0] in expected
-
-
-def test_the_environment_turns_the_patches_off(tmp_path):
-    path = write(
-        tmp_path / "off.py",
-        "import sys\ntry:\n    import mindnlp\nexcept Exception:\n    pass\n"
-        "print('rewriter.runtime.mindnlp_compat' in sys.modules)\n",
-    )
-    command = [str(REWRITER), "run", "--module", "mindnlp.transformers.models.bert", str(path)]
-    environment = {**os.environ, "REWRITER_NO_COMPAT": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment)
-    assert done.stdout.splitlines()[-1] == "False", done.stderr
+    path = write(tmp_path / "bert.py", text)
+    done = run(path, module="mindnlp.transformers.models.bert")
+    mindnlp_compat.apply()
+    actual, expected = lines_of(done.stdout), expected_numbers(path, capsys)
+    assert actual[1:] == ["graphs True"], done.stderr
+    assert expected[1:] == ["graphs False"]
+    assert actual[0] == expected[0]

@@ -22,9 +22,10 @@ from typing import Any
 import mindspore
 import numpy as np
 import stand_ins
+from documentation import platforms, resolve, signature
 from mindspore import Tensor
 from mint_cases import FIXTURES, cases
-from rewriter_passes.mint.table import Row, Table, load
+from rewriter_passes.mint.table import Refusal, Row, Table, load
 
 HEADER = f"""import mindspore
 import mindspore as ms
@@ -155,8 +156,9 @@ def _aliased(module: Written, function: str, call: str) -> bool | str:
     try:
         result = getattr(module.module, function)(*given.values())[0]
         for part in result if isinstance(result, (tuple, list)) else (result,):
-            part[...] = 0
-            part.asnumpy()
+            if part.ndim:  # a scalar cannot be sliced, and no view of one is of interest
+                part[:] = 0
+                part.asnumpy()
         before = fixtures()
         return any(not np.array_equal(given[name].copy().asnumpy(), before[name].asnumpy()) for name in used)
     except Exception as error:
@@ -254,7 +256,25 @@ def execute(rows: list[Row], table: Table, folder: Path, imports: str) -> dict[s
     results = {}
     for batches, jit in plans.values():
         results |= module.run_all(batches, jit=jit)
-    return {row.source: _seen(row, table, module, results) for row in rows}
+    seen = {row.source: _seen(row, table, module, results) for row in rows}
+    if "mindnlp" in imports:
+        _compare_as_on_ascend(rows, table, module, results, seen)
+    return seen
+
+
+def _compare_as_on_ascend(
+    rows: list[Row], table: Table, module: Written, results: dict[str, Any], seen: dict[str, dict[str, Any]]
+) -> None:
+    """Take the branch that mindnlp takes on Ascend, where it calls mint itself, with stand-ins for what a CPU lacks."""
+    from mindnlp import configs
+
+    for name, function in stand_ins.EAGER.items():
+        home, _, member = name.rpartition(".")
+        setattr(resolve(home), member, function)
+    configs.set_pyboost(True)
+    for row in rows:
+        source = module.run(Side("source_eager", False, False).name(row), jit=False)
+        seen[row.source]["ascend"] = difference(source, results[Side("replaced_eager", True, False).name(row)], row)
 
 
 def _seen(row: Row, table: Table, module: Written, results: dict[str, Any]) -> dict[str, Any]:
@@ -281,12 +301,95 @@ def _seen(row: Row, table: Table, module: Written, results: dict[str, Any]) -> d
     return seen
 
 
-def main(library: str, result: Path) -> None:
-    """Execute the rows of one library and write, row by row, as JSON:
+def weigh(refusals: list[Refusal], folder: Path, imports: str) -> dict[str, str]:
+    """Return refusal → what contradicts its evidence; empty when the evidence holds."""
+    lines = [HEADER.format(imports=f"import stand_ins\n{imports}")]
+    for number, refusal in enumerate(refusals):
+        for side, call in enumerate(refusal.differs or refusal.parameters or ()):
+            lines.append(f"def call_{number}_{side}({PARAMETERS}):\n    return ({_stood_in(call)},)\n")
+    (folder / "evidence_under_test.py").write_text("\n".join(lines), encoding="utf-8")
+    module = importlib.import_module("evidence_under_test")
+    return {one.source: _contradiction(number, one, module) for number, one in enumerate(refusals)}
 
-    `calls`, the source calls; `eager` and `jit`, how the two sides differ, empty when they agree; `native_eager` and
-    `native_jit`, the error of a replacement that lacks a kernel, or `ran`; `source_eager` and `source_jit`, the same for
-    a source that does not run everywhere; `aliases`, whether writing into the result changes an argument, for both sides.
+
+def _stood_in(call: str) -> str:
+    def replaced(match: re.Match[str]) -> str:
+        name = f"mindspore.{match[0]}"
+        return f"stand_ins.EAGER[{name!r}]" if name in stand_ins.EAGER else match[0]
+
+    return re.sub(r"\bmint(?:\.\w+)+", replaced, call)
+
+
+def _contradiction(number: int, refusal: Refusal, module: Any) -> str:
+    if refusal.absent:
+        return ", ".join(f"{name} exists" for name in refusal.absent if _exists(name))
+    if refusal.differs is not None:
+        outcomes = [_outcome(getattr(module, f"call_{number}_{side}")) for side in (0, 1)]
+        if isinstance(outcomes[0], str):
+            return f"the source raises: {outcomes[0]}"
+        exact = Row(source="", signature="()", to="", examples=())
+        return "" if difference(outcomes[0], outcomes[1], exact) else "the two calls give the same"
+    if refusal.parameters is not None:
+        names = [{one.name for one in _layer_of(module, number, side).get_parameters()} for side in (0, 1)]
+        return "the parameters have the same names" if names[0] == names[1] else ""
+    if refusal.attributes:
+        source, layer = resolve(refusal.source)(2, 2), resolve(refusal.layer)(2, 2)
+        wrong = [name for name in refusal.attributes if not hasattr(source, name) or hasattr(layer, name)]
+        return f"{', '.join(wrong)} in both or in neither" if wrong else ""
+    if refusal.module:
+        return _registers_cells()
+    if refusal.docs_only:
+        found = platforms(refusal.source)
+        return "" if found == {refusal.docs_only.lower()} else f"documented for {sorted(found)}"
+    return ""
+
+
+def _layer_of(module: Any, number: int, side: int) -> Any:
+    return getattr(module, f"call_{number}_{side}")(*fixtures().values())[0]
+
+
+def _outcome(function: Callable[..., Any]) -> Any:
+    try:
+        return [_plain(value) for value in function(*fixtures().values())]
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        _settle()
+
+
+def _exists(name: str) -> bool:
+    try:
+        resolve(name)
+    except AttributeError:
+        return False
+    return True
+
+
+def _registers_cells() -> str:
+    """Return what a module of mindnlp does with a cell of mint beyond keeping it as an attribute."""
+    from mindnlp.core import nn
+
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = mindspore.mint.nn.Linear(2, 2)
+
+    holder = Holder()
+    holder.train()
+    if holder.state_dict() or list(holder.children()):
+        return "the module registers the cell"
+    return "the cell is told of train()" if holder.layer.training else ""
+
+
+def main(library: str, result: Path) -> None:
+    """Execute the rows and the refusals of one library and write what was seen as JSON.
+
+    `rows`, for each row: `calls`, the source calls; `eager` and `jit`, how the two sides differ, empty when they agree;
+    `native_eager` and `native_jit`, the error of a replacement that lacks a kernel, or `ran`; `source_eager` and
+    `source_jit`, the same for a source that does not run everywhere; `aliases`, whether writing into the result changes an
+    argument, for both sides; `ascend`, how the sides differ when mindnlp takes the branch for Ascend; `signature`, as the
+    library reports it. `refusals`: what contradicts their evidence. `missing`: sources that do not exist. `apis`: for each
+    replacement, its signature and documented platforms.
     """
     imports = ""
     if library == "mindnlp":
@@ -296,10 +399,19 @@ def main(library: str, result: Path) -> None:
         imports = "import mindnlp.core.ops\nimport mindnlp.core.nn.functional\nfrom mindnlp import core"
     table = load()
     rows = [row for row in table.rows.values() if row.source.startswith(library + ".")]
+    refusals = [one for one in table.refusals.values() if one.source.startswith(library + ".")]
+    names = [one.source.removesuffix(".*") for one in (*rows, *refusals)]
     with tempfile.TemporaryDirectory() as folder:
         sys.path.insert(0, folder)
-        seen = execute(rows, table, Path(folder), imports)
-    result.write_text(json.dumps(seen, indent=1), encoding="utf-8")
+        report: dict[str, Any] = {"missing": [name for name in names if not _exists(name)]}
+        report["refusals"] = weigh(refusals, Path(folder), imports)
+        report["apis"] = {
+            name: {"signature": signature(name), "platforms": sorted(platforms(name, api.parameters))}
+            for name, api in table.api.items()
+        }
+        report["signatures"] = {row.source: signature(row.source) for row in rows if _exists(row.source)}
+        report["rows"] = execute(rows, table, Path(folder), imports)
+    result.write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

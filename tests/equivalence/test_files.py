@@ -1,0 +1,56 @@
+"""The whole quick check on the four files that the project promises: BERT and CLIP, bundled and mindnlp's."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, rewrite
+
+from rewriter.equivalence import verify
+from rewriter.equivalence.statistics import Status
+
+
+def path_of(library: str, name: str) -> Path:
+    if library == "bundled":
+        return ROOT / "models" / name / f"modeling_{name}.py"
+    found = importlib.util.find_spec("mindnlp")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "transformers" / "models" / name / f"modeling_{name}.py"
+
+
+def test_both_towers_of_the_bundled_clip(tmp_path):
+    """Both towers at once, with a loss, and one tower's features by its own method: two graphs serve all."""
+    original = path_of("bundled", "clip")
+    twin = tmp_path / "modeling_clip_rewritten.py"
+    twin.write_text(rewrite(original), encoding="utf-8")
+    verdict = verify(
+        original,
+        twin,
+        cases=[
+            "CLIPModel/mask=right-padded/batch=3/seq=5",
+            "CLIPModel/mask=left-padded/batch=3/seq=5/dict=0/loss",
+            "CLIPModel/get_text_features/mask=left-padded/batch=3/seq=5",
+            "CLIPModel/get_image_features/batch=3",
+        ],
+    )
+    assert verdict.ok, verdict.to_json()
+    outputs = {row.output for row in verdict.outputs}
+    assert {"logits_per_image", "text_model_output.pooler_output", "vision_model_output.last_hidden_state"} <= outputs
+    assert verdict.methods[0].calls == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bert", "clip"])
+@pytest.mark.parametrize("library", ["bundled", "mindnlp"])
+def test_a_whole_file(library, name, tmp_path):
+    original = path_of(library, name)
+    twin = tmp_path / f"modeling_{name}_rewritten.py"
+    twin.write_text(rewrite(original), encoding="utf-8")
+    verdict = verify(original, twin)
+    assert verdict.ok, verdict.to_json()
+    assert verdict.count(Status.UNVERIFIED) == 0
+    assert not verdict.unchecked
+    assert all(method.calls for method in verdict.methods)

@@ -1,0 +1,223 @@
+"""Names, lines and replacement on syntax trees."""
+
+import libcst as cst
+import pytest
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from rewriter.tree import (
+    Names,
+    bound_name,
+    children,
+    dotted_name,
+    find,
+    first_line,
+    identifiers,
+    lines_of,
+    parse_dotted,
+    replace,
+    walk,
+)
+
+
+def tree_of(text):
+    return cst.parse_module(text)
+
+
+def qualified(text, package="", spot="call"):
+    """The qualified name of the function in the last call of `text`."""
+    tree = tree_of(text)
+    names = Names(tree, package)
+    return names.qualified(list(find(tree, cst.Call))[-1].func)
+
+
+class TestQualifiedNames:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("from mindspore import ops\nops.cat(x)", "mindspore.ops.cat"),
+            ("from mindspore import ops as P\nP.cat(x)", "mindspore.ops.cat"),
+            ("import mindspore as ms\nms.ops.cat(x)", "mindspore.ops.cat"),
+            ("import mindspore\nmindspore.ops.cat(x)", "mindspore.ops.cat"),
+            ("import mindspore.ops\nmindspore.ops.cat(x)", "mindspore.ops.cat"),
+            ("import mindspore.ops as P\nP.cat(x)", "mindspore.ops.cat"),
+            ("from mindspore.ops import cat as c\nc(x)", "mindspore.ops.cat"),
+            ("from mindspore import ops\ndef f():\n    return ops.cat(x)", "mindspore.ops.cat"),
+            ("def f():\n    from mindspore import ops\n    return ops.cat(x)", "mindspore.ops.cat"),
+            ("from mindspore import ops\nclass C:\n    def f(self):\n        return [ops.cat(x) for y in z]", "mindspore.ops.cat"),
+            ("len(x)", "builtins.len"),
+            # shadowed, local, unknown, ambiguous
+            ("from mindspore import ops\ndef f(ops):\n    return ops.cat(x)", None),
+            ("from mindspore import ops\ndef f():\n    ops = 1\n    return ops.cat(x)", None),
+            ("from mindspore import ops\nops = 1\nops.cat(x)", None),
+            ("if c:\n    from mindspore import ops\nelse:\n    from torch import ops\nops.cat(x)", None),
+            ("def len(x): pass\nlen(x)", None),
+            ("def cat(x): pass\ncat(x)", None),
+            ("f(x)(y)", None),
+            ("from mindspore import ops\nself.ops.cat(x)", None),
+            ("from mindspore import *\ncat(x)", None),
+        ],
+    )
+    def test_the_last_call(self, text, expected):
+        assert qualified(text) == expected
+
+    @pytest.mark.parametrize(
+        ("statement", "package", "expected"),
+        [
+            ("from . import ops\nops.cat(x)", "a.b.c", "a.b.c.ops.cat"),
+            ("from .. import ops\nops.cat(x)", "a.b.c", "a.b.ops.cat"),
+            ("from ...utils.logging import get\nget(x)", "a.b.c", "a.utils.logging.get"),
+            ("from .ops import cat\ncat(x)", "a.b.c", "a.b.c.ops.cat"),
+            ("from ....utils import get\nget(x)", "a.b", "....utils.get"),
+            ("from ..utils import get\nget(x)", "", "..utils.get"),
+        ],
+    )
+    def test_relative_imports(self, statement, package, expected):
+        assert qualified(statement, package) == expected
+
+    def test_what_a_module_imports(self):
+        tree = tree_of("import mindspore as ms\nfrom mindspore import nn\nfrom .x import y\nimport a.b\n")
+        imported = Names(tree, "p.q").imported()
+        assert imported["ms"] == "mindspore"
+        assert imported["nn"] == "mindspore.nn"
+        assert imported["y"] == "p.q.x.y"
+        assert "a.b" in imported.values() or imported.get("a") == "a"
+
+    def test_metadata_stays_true_on_a_rewritten_tree(self):
+        tree = tree_of("from mindspore import ops\n\ndef f(x):\n    y = ops.cat(x)\n    return y\n")
+        names, lines = Names(tree, ""), lines_of(tree)
+        returned = next(find(tree, cst.Return))
+        new = replace(tree, {returned: returned.with_changes(value=cst.Name("z"))})
+        call = next(find(new, cst.Call))
+        assert names.qualified(call.func) == "mindspore.ops.cat"
+        assert lines[call] == 4
+
+
+def test_dotted_names_there_and_back():
+    for text in ("a", "a.b", "a.b.c"):
+        assert dotted_name(cst.parse_expression(text)) == text
+        assert parse_dotted(text).deep_equals(cst.parse_expression(text))
+    for text in ("a()", "a().b", "a[0].b", "1"):
+        assert dotted_name(cst.parse_expression(text)) is None
+
+
+def test_lines_are_those_that_libcst_gives(real_file):
+    tree = cst.parse_module(real_file.read_bytes())
+    wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
+    positions = wrapper.resolve(PositionProvider)
+    lines = lines_of(tree)
+    kinds = (cst.Call, cst.For, cst.If, cst.FunctionDef, cst.ClassDef, cst.SimpleStatementLine, cst.Assign)
+    checked = 0
+    for node in find(tree, kinds):
+        assert first_line(node, lines) == positions[node].start.line, type(node).__name__
+        checked += 1
+    assert checked > 500
+
+
+def test_decorators_and_comments_do_not_move_a_line():
+    tree = tree_of("# one\n@d\n# two\ndef f():\n    # three\n    x = 1\n\n    # four\n    for y in z:\n        pass\n")
+    lines = lines_of(tree)
+    assert first_line(next(find(tree, cst.FunctionDef)), lines) == 4
+    assert first_line(list(find(tree, cst.SimpleStatementLine))[0], lines) == 6
+    assert first_line(next(find(tree, cst.For)), lines) == 9
+
+
+def test_walk_sees_what_libcst_sees(real_file):
+    """Our faster walk leaves out layout only: every name, call, string and statement is found."""
+
+    class Counter(cst.CSTVisitor):
+        def __init__(self):
+            self.found = {}
+
+        def on_visit(self, node):
+            self.found[type(node)] = self.found.get(type(node), 0) + 1
+            return True
+
+    tree = cst.parse_module(real_file.read_bytes())
+    counter = Counter()
+    tree.visit(counter)
+    ours = {}
+    for node in walk(tree):
+        ours[type(node)] = ours.get(type(node), 0) + 1
+    kinds = [kind for kind in counter.found if issubclass(kind, (cst.BaseExpression, cst.BaseStatement, cst.BaseSmallStatement))]
+    assert len(kinds) > 25
+    for kind in [*kinds, cst.Arg, cst.Param, cst.ImportAlias, cst.Decorator, cst.Else, cst.CompFor]:
+        assert ours.get(kind, 0) == counter.found.get(kind, 0), kind
+
+
+def test_walk_can_stay_out_of_inner_functions():
+    tree = tree_of("def f():\n    x = lambda: y\n    def g():\n        z\n    class C:\n        w\n    [v for v in u]\n")
+    function = next(find(tree, cst.FunctionDef))
+    inside = {node.value for node in find(function, cst.Name, into_functions=False)}
+    assert {"f", "x", "v", "u"} <= inside
+    assert not {"y", "z", "w"} & inside
+
+
+def test_children_are_in_the_tree():
+    node = cst.parse_statement("x = [a, *b, {**c}]\n")
+    assert all(isinstance(part, cst.CSTNode) for item in walk(node) for part in children(item))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "absent"),
+    [
+        ("x.y(z=w)", {"x", "w"}, {"y", "z"}),
+        ("from mindspore import nn as n\n", {"n"}, {"mindspore", "nn"}),
+        ("import a.b, c\n", {"a", "c"}, {"b"}),
+        ("import a.b as d\n", {"d"}, {"a", "b"}),
+        ("from x import *\n", set(), {"x"}),
+        ("try:\n    from x import *\nexcept ImportError:\n    y = 1\n", {"y", "ImportError"}, {"x"}),
+        ("def f(a, *b, c=d, **e): pass\n", {"f", "a", "b", "c", "d", "e"}, set()),
+        ("f'{x.y}'\n", {"x"}, {"y"}),
+        ("global g\n", {"g"}, set()),
+    ],
+)
+def test_identifiers(text, expected, absent):
+    found = identifiers(tree_of(text))
+    assert expected <= found
+    assert not absent & found
+
+
+def test_bound_name():
+    def names(text):
+        return [bound_name(alias) for alias in find(tree_of(text), cst.ImportAlias)]
+
+    assert names("import a.b.c, d as e\n") == ["a", "e"]
+    assert names("from x.y import z, w as v\n") == ["z", "v"]
+
+
+class TestReplace:
+    TEXT = "# head\nx = 1  # one\n\n\ndef f(a):  # two\n    b = a\n    return b  # three\n\n# foot\n"
+
+    def test_nothing_to_do_gives_the_same_object(self):
+        tree = tree_of(self.TEXT)
+        assert replace(tree, {}) is tree
+        assert replace(tree, {cst.Name("x"): cst.Name("y")}) is tree
+
+    def test_only_the_path_is_rebuilt(self):
+        tree = tree_of(self.TEXT)
+        returned = next(find(tree, cst.Return))
+        new = replace(tree, {returned.value: cst.Name("c")})
+        assert new.code == self.TEXT.replace("return b", "return c")
+        assert new.body[0] is tree.body[0]
+        assert new.body[1].params is tree.body[1].params
+        assert tree.code == self.TEXT
+
+    def test_by_identity_not_by_equality(self):
+        tree = tree_of("x = a + a\n")
+        first = next(node for node in find(tree, cst.Name) if node.value == "a")
+        assert replace(tree, {first: cst.Name("b")}).code == "x = b + a\n"
+
+    def test_one_statement_by_several_and_by_none(self):
+        tree = tree_of("x = 1\ny = 2\nz = 3\n")
+        two = cst.FlattenSentinel([cst.parse_statement("p = 1\n"), cst.parse_statement("q = 1\n")])
+        new = replace(tree, {tree.body[0]: two, tree.body[1]: cst.RemovalSentinel.REMOVE})
+        assert new.code == "p = 1\nq = 1\nz = 3\n"
+
+    def test_every_place_a_node_can_be_in(self):
+        text = "@d(a)\ndef f(x=a, *, y: a = a) -> a:\n    with a as b, a: pass\n    try: a\n    except a: a\n    else: a\n    finally: a\n    return f'{a:{a}}', a[a:a], {a: a}, lambda z=a: a, [a for b in a if a], a if a else a\n"
+        tree = tree_of(text)
+        spots = [node for node in find(tree, cst.Name) if node.value == "a"]
+        assert len(spots) == text.replace("return", "").replace("lambda", "").count("a") - text.count("pass") - text.count("finally") - text.count("as b")
+        new = replace(tree, {node: cst.Name("q") for node in spots})
+        assert not [node for node in find(new, cst.Name) if node.value == "a"]
+        compile(new.code.replace("return ", "x = "), "x", "exec")
