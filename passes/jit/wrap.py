@@ -30,7 +30,15 @@ _MINDNLP = {
 _CELL = {
     "children": "_cells",
     "registries": '("_cells", "_params", "_buffers")',
-    "hooks": '("_lazy_forward_hook", "_lazy_forward_pre_hook", "_cell_backward_hook", "mixed_precision_type")',
+    "hooks": """(
+        "_lazy_forward_hook",
+        "_lazy_forward_pre_hook",
+        "_lazy_backward_hook",
+        "_lazy_backward_pre_hook",
+        "_cell_backward_hook",
+        "_cell_backward_pre_hook",
+        "mixed_precision_type",  # a refused compilation under mixed precision breaks MindSpore 2.10
+    )""",
     "before_run": "",
     "after_run": "",
 }

@@ -233,7 +233,7 @@ def _repeat_as_tile(mindspore: Any) -> None:
 
 
 def _provide_ops_t(mindspore: Any) -> None:
-    """Add `mindnlp.core.ops.t`, which `transformers/models/nezha/nezha.py:72` calls but mindnlp lacks, whatever the MindSpore."""
+    """Add `mindnlp.core.ops.t`, which `transformers/models/nezha/nezha.py:72` calls but mindnlp lacks."""
     _load("mindnlp.core.ops").t = mindspore.ops.t
 
 

@@ -153,7 +153,9 @@ def test_the_code_of_installed_plugins_counts(folder, model, monkeypatch):
     before = key()
     assert key() == before
     digest = cache._digest_of_plugin
-    monkeypatch.setattr(cache, "_digest_of_plugin", lambda text: digest(text) + ("!" if text == "rewriter_passes" else ""))
+    monkeypatch.setattr(
+        cache, "_digest_of_plugin", lambda text: digest(text) + ("!" if text == "rewriter_passes" else "")
+    )
     assert key() != before
     monkeypatch.undo()
     cache._digest_of_installed.cache_clear()

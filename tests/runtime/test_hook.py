@@ -158,7 +158,9 @@ def test_a_package_without_its_modeling_modules_may_be_imported_already(toy):
     assert hook.is_rewritten(importlib.import_module(f"{name}.modeling_toy"))
 
 
-@pytest.mark.parametrize("name", ["rewriter_no_such_package", "json.no_such_module", "json.decoder.x", "not a name", ""])
+@pytest.mark.parametrize(
+    "name", ["rewriter_no_such_package", "json.no_such_module", "json.decoder.x", "not a name", ""]
+)
 def test_unknown_names_are_refused(name):
     with pytest.raises(RewriterError, match="no such module or package"):
         hook.install([name])
