@@ -15,13 +15,13 @@ import numpy as np
 import rewriter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the folder models/, which is not installed
-rewriter.install(["models.bert"])
-
-from models.bert import modeling_bert
-from models.bert.configuration_bert import BertConfig
 
 
 def main() -> None:
+    rewriter.install(["models.bert"])  # before the import
+    from models.bert import modeling_bert
+    from models.bert.configuration_bert import BertConfig
+
     config = BertConfig(
         vocab_size=200, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128
     )

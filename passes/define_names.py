@@ -106,7 +106,7 @@ class Layer(nn.Cell):
                     defined = [cst.parse_statement(f"{name} = None") for name in names]
                     lead = getattr(statement, "leading_lines", ())
                     if defined and lead:
-                        defined[0] = defined[0].with_changes(leading_lines=lead)  # type: ignore[call-arg]
+                        defined[0] = defined[0].with_changes(leading_lines=lead)
                         changes[statement] = cst.FlattenSentinel([*defined, statement.with_changes(leading_lines=[])])
                     else:
                         changes[statement] = cst.FlattenSentinel([*defined, statement])

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import libcst as cst
 
 from rewriter import Example, Kind, Pass, PassContext, Safety
-from rewriter.dataflow import captured, live_before, maybe_assigned, parameter_names, reads, surely_assigned
+from rewriter.dataflow import (
+    captured,
+    live_before,
+    maybe_assigned,
+    parameter_names,
+    reads,
+    surely_assigned,
+    target_names,
+)
 from rewriter.tree import children, dotted_name, find, identifiers, replace
 
 from .forwards import (
@@ -35,18 +43,23 @@ _MUTATORS = {
     "discard",
 }
 _IMPURE = ("random.", "numpy.random.", "time.", "warnings.", "logging.")
-_EVERY_CALL = {"warning", "warn", "info", "asnumpy", "item", "tolist", "numpy"} | {
-    "random",
-    "randint",
-    "uniform",
-    "choice",
-    "shuffle",
-    "random_sample",
-    "rand",
-    "randn",
-    "normal",
-    "sample",
-}
+_FRAME = {"builtins.locals", "builtins.vars", "builtins.eval", "builtins.exec", "builtins.print", "builtins.input"}
+_EVERY_CALL = (
+    {"warning_once", "warning_advice", "error", "debug", "exception", "critical"}
+    | {"warning", "warn", "info", "asnumpy", "item", "tolist", "numpy"}
+    | {
+        "random",
+        "randint",
+        "uniform",
+        "choice",
+        "shuffle",
+        "random_sample",
+        "rand",
+        "randn",
+        "normal",
+        "sample",
+    }
+)
 _INDENT = "    "
 _LINE_LENGTH = 119
 
@@ -243,7 +256,7 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
         raise CannotOutline(f"`{unsure[0]}` may be unbound when the loop starts")
     inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
     bound = surely_assigned(region, frozenset(inputs)) or frozenset()
-    _check_mutation(region, frozenset(inputs))
+    _check_mutation(region)
     undefined = tuple(name for name in outputs if name not in bound)
     return Region(start, stop, tuple(dict.fromkeys(inputs)), tuple(outputs), undefined)
 
@@ -304,18 +317,33 @@ def _refused(node: cst.CSTNode, self_: str, context: PassContext) -> str | None:
     if isinstance(node, (cst.Assign, cst.AugAssign, cst.AnnAssign)):
         targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
         for target in targets:
-            if isinstance(target, cst.Attribute):
-                return f"the loop sets `{dotted_name(target) or 'an attribute'}`"
+            if found := _set_attribute(target):
+                return f"the loop sets `{found}`"
+    if isinstance(node, cst.For) and (found := _set_attribute(node.target)):
+        return f"the loop sets `{found}`"
     if isinstance(node, cst.Call):
         name = context.qualified_name(node.func)
         if name is not None and name.startswith(_IMPURE):
             return f"`{name}` would run once, when the graph is compiled, instead of on every call"
         method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
+        if name in _FRAME:
+            return f"`{name.removeprefix('builtins.')}` sees the names of the method it is in"
+        if isinstance(node.func, cst.Attribute) and _mutates(method) and self_attribute(node.func.value, self_):
+            return f"the loop changes `{dotted_name(node.func.value)}` in place"
         if method in _EVERY_CALL and not (name or "").startswith(("mindspore.", "mindnlp.core.")):
             return f"`.{method}()` has to run on every call, outside the graph"
         if method == "_gradient_checkpointing_func":
             return "gradient checkpointing outside training cannot be compiled"
     return None
+
+
+def _set_attribute(target: cst.CSTNode) -> str:
+    """Return the attribute that an assignment target sets, by its full name; empty when it sets none."""
+    if isinstance(target, cst.Attribute):
+        return dotted_name(target) or target.attr.value
+    if isinstance(target, (cst.Tuple, cst.List)):
+        return next(filter(None, (_set_attribute(item.value) for item in target.elements)), "")
+    return ""
 
 
 def _is_checkpointing(test: cst.CSTNode, self_: str) -> bool:
@@ -326,29 +354,56 @@ def _is_checkpointing(test: cst.CSTNode, self_: str) -> bool:
     return names == {"gradient_checkpointing", "training"}
 
 
-def _check_mutation(region: Sequence[cst.BaseStatement], inputs: frozenset[str]) -> None:
-    """Refuse to move statements that change an object made outside: a graph works on a copy of it."""
+def _check_mutation(region: Sequence[cst.BaseStatement]) -> None:
+    """Refuse changes in place, but of objects that the region makes and that nothing else in it refers to.
+
+    In a graph such a statement binds a new value: whoever holds the old object sees no change.
+    """
+    own = _own_objects(region)
     for statement in region:
         for call in find(statement, cst.Call):
             if isinstance(call.func, cst.Attribute) and _mutates(call.func.attr.value):
-                _refuse_change(call.func.value, inputs)
+                _refuse_change(call.func.value, own)
         for target in find(statement, cst.AssignTarget):
             if isinstance(target.target, cst.Subscript):
-                _refuse_change(target.target.value, inputs)
+                _refuse_change(target.target.value, own)
+        for removal in find(statement, cst.Del):
+            if isinstance(removal.target, cst.Subscript):
+                _refuse_change(removal.target.value, own)
         for update in find(statement, cst.AugAssign):
             # `x += y` works on a tensor in place; on a tuple, which a display to its right shows, it does not.
             if isinstance(update.target, cst.Subscript):
-                _refuse_change(update.target.value, inputs)
+                _refuse_change(update.target.value, own)
             elif not isinstance(update.value, cst.Tuple):
-                _refuse_change(update.target, inputs)
+                _refuse_change(update.target, own)
+
+
+def _own_objects(region: Sequence[cst.BaseStatement]) -> frozenset[str]:
+    """Return the names that are only ever bound to new objects in `region`, and never stored or bound elsewhere."""
+    fresh: set[str] = set()
+    shared: set[str] = set()
+    made = (cst.Call, cst.BinaryOperation, cst.UnaryOperation, cst.List, cst.Dict, cst.Set, cst.ListComp)
+    for statement in region:
+        for assign in find(statement, cst.Assign):
+            for target in assign.targets:
+                names = target_names(target.target)
+                (fresh if isinstance(assign.value, made) and isinstance(target.target, cst.Name) else shared).update(
+                    names
+                )
+            shared |= target_names(assign.value)
+        for loop in find(statement, cst.For):
+            shared |= target_names(loop.target)
+        for element in find(statement, cst.Element):
+            shared |= target_names(element.value)
+    return frozenset(fresh - shared)
 
 
 def _mutates(method: str) -> bool:
     return method in _MUTATORS or (method.endswith("_") and not method.endswith("__"))
 
 
-def _refuse_change(target: cst.BaseExpression, inputs: frozenset[str]) -> None:
-    if names := reads(target) & inputs:
+def _refuse_change(target: cst.BaseExpression, own: frozenset[str]) -> None:
+    if names := reads(target) - own:
         raise CannotOutline(f"changes `{min(names)}` in place")
 
 

@@ -80,17 +80,21 @@ class Sum(nn.Cell):
                 self_ = self_name(method)
                 if self_ is None or method.name.value == "__init__":
                     continue
+                for node in find(method.body, cst.CompFor):
+                    if self_attribute(node.iter, self_) in owner.lists:
+                        context.skipped(node, cst.Module([]).code_for_node(node.iter), "a comprehension over modules")
+                taken = identifiers(method)
                 # The inner of two nested loops first, so that it is part of the outer one's new body.
                 for loop in reversed(list(find(method.body, cst.For, into_functions=False))):
                     modules = module_attributes(loop, owner.lists, self_)
                     if modules:
-                        self._loop(loop, method, frozenset(modules), self_, context, changes)
+                        self._loop(loop, taken, frozenset(modules), self_, context, changes)
         return replace(context.tree, changes)
 
     def _loop(
         self,
         loop: cst.For,
-        method: cst.FunctionDef,
+        taken: set[str],
         lists: frozenset[str],
         self_: str,
         context: PassContext,
@@ -99,7 +103,9 @@ class Sum(nn.Cell):
         what = cst.Module([]).code_for_node(loop.iter)
         shape = _shape(loop, context)
         if shape is None:
-            if not _is_counted(loop, context):
+            if loop.orelse is not None:
+                context.skipped(loop, what, "the loop has an `else`")
+            elif not _is_counted(loop, context):
                 context.skipped(loop, what, "not `x`, `enumerate(x)` or `zip(x, …)` over a whole module list")
             return
         index, pairs = shape
@@ -110,7 +116,8 @@ class Sum(nn.Cell):
         if len(pairs) > len(modules):
             context.skipped(loop, what, "`zip` with something that may be shorter than the module list")
             return
-        name = index or _fresh("i", method, changes)
+        name = index or _fresh("i", taken)
+        taken.add(name)
         setup = [
             cst.parse_statement(
                 f"{cst.Module([]).code_for_node(target)} = {cst.Module([]).code_for_node(value)}[{name}]"
@@ -138,7 +145,7 @@ def _shape(
     if not isinstance(loop.body, cst.IndentedBlock) or loop.asynchronous is not None or loop.orelse is not None:
         return None
     iterated: cst.BaseExpression = loop.iter
-    target: cst.BaseExpression = loop.target  # type: ignore[assignment]
+    target: cst.BaseExpression = loop.target
     index: str | None = None
     arguments = _arguments(iterated, "builtins.enumerate", context)
     if arguments is not None:
@@ -177,6 +184,5 @@ def _is_counted(loop: cst.For, context: PassContext) -> bool:
     return isinstance(loop.iter, cst.Call) and context.qualified_name(loop.iter.func) == "builtins.range"
 
 
-def _fresh(name: str, method: cst.FunctionDef, changes: dict[cst.CSTNode, cst.CSTNode]) -> str:
-    taken = identifiers(method).union(*(identifiers(new) for new in changes.values()))
+def _fresh(name: str, taken: set[str]) -> str:
     return next(n for n in (name, "idx", "index", *(f"{name}_{k}" for k in range(2, 99))) if n not in taken)

@@ -83,6 +83,9 @@ class Layer(nn.Cell):
             elif kept == 1:
                 context.skipped(line, what, "it is the only statement of its block")
             else:
+                if any(above.comment is not None for above in line.leading_lines):
+                    context.skipped(line, what, "a comment stands above it")
+                    continue
                 kept -= 1
                 changes[line] = cst.RemovalSentinel.REMOVE
                 context.rewritten(line, what, "dropped")

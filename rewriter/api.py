@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from . import source as source_layer
 from .errors import RewriterError
 from .passes import Pass
 from .pipeline import Result
-from .targets import Target
+from .targets import Device, Target
 
 if TYPE_CHECKING:
     from .plugins import PluginHost
@@ -61,11 +63,13 @@ def rewrite(
         The new text with every site considered; `result.text`, `result.diff()`, `result.sites`.
 
     Raises:
-        RewriterError: The source cannot be read, or is not a modeling file.
+        RewriterError: The source cannot be read or is not a modeling file, or an option is not usable.
     """
+    if target not in [device.value for device in Device]:
+        raise RewriterError(f"target '{target}': there are {', '.join(device.value for device in Device)}")
     host = plugins.load(tuple(plugin_files))
     if isinstance(source, str) and "\n" in source:
-        parsed = source_layer.parse(source.encode(), name="<text>")
+        parsed = source_layer.parse(_encoded(source), name="<text>")
     else:
         found = inputs.resolve(str(source))
         if len(found) != 1:
@@ -77,7 +81,15 @@ def rewrite(
         Target.parse(target, mindspore),
         dialects=host.dialects(),
         standalone=standalone,
+        progress=lambda name: host.tell("rewriter_before_pass", name=name, filename=parsed.name),
+        done=lambda report: host.tell("rewriter_after_pass", report=report, filename=parsed.name),
     )
+
+
+def _encoded(text: str) -> bytes:
+    """Encode source text as its first lines declare, as it would lie on disk (PEP 263)."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(text.encode()).readline)
+    return text.encode(encoding)
 
 
 def optimize(model_or_class: Any, **options: Any) -> Any:

@@ -195,7 +195,7 @@ class _Liveness:
             return (inner - bound) | after | frozenset().union(*(reads(i.item) for i in node.items))
         if isinstance(node, (cst.Try, cst.TryStar, cst.Match)):
             # Any prefix of the body may have run: everything it reads is live, and it kills nothing.
-            return _all_names(node) | after
+            return _all_names(node) | after | self.on_break | self.on_continue
         effect = _effect(node)
         return (after - effect.binds) | effect.reads
 
@@ -292,8 +292,12 @@ def _assigned_after(node: cst.CSTNode, before: Names) -> Names | None:
         if body is None or other is None:
             return other if body is None else body
         return body & other
-    if isinstance(node, (cst.For, cst.While, cst.Try, cst.TryStar, cst.Match)):
-        return before
-    if isinstance(node, cst.With):
-        return surely_assigned(block(node.body), before)
+    if isinstance(node, cst.Del):
+        return before - target_names(node.target)
+    if isinstance(node, (cst.For, cst.While, cst.Try, cst.TryStar, cst.Match, cst.With)):
+        return before - _deleted(node)  # a context manager may swallow an exception, so `with` binds nothing for sure
     return before | _effect(node).binds
+
+
+def _deleted(node: cst.CSTNode) -> Names:
+    return frozenset().union(*(target_names(item.target) for item in find(node, cst.Del)))

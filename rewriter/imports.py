@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import libcst as cst
@@ -67,11 +68,13 @@ def drop_unused(tree: cst.Module, original: cst.Module) -> cst.Module:
         if len(kept) == len(statement.names):
             continue
         if not kept:
+            if any(above.comment is not None for above in line.leading_lines):
+                continue  # the comment above may be about more than this line
             changes[line] = cst.RemovalSentinel.REMOVE
         else:
             kept[-1] = kept[-1].with_changes(comma=statement.names[-1].comma)
             changes[statement] = statement.with_changes(names=kept)
-    return replace_nodes(tree, changes)  # type: ignore[arg-type]
+    return replace_nodes(tree, changes)
 
 
 def _split(qualified: str) -> tuple[str, str]:
@@ -93,7 +96,7 @@ def _already_imported(root: str, names: Names, tree: cst.Module) -> str | None:
         for alias in statement.names
     }
     for local, qualified in names.imported().items():
-        if qualified == root and local in plain and len(names.bindings(local)) == 1:
+        if qualified == root and local in plain and len(names.bindings(local)) == 1 and not names.is_shadowed(local):
             return local
     return None
 
@@ -116,7 +119,7 @@ def _import_statement(root: str, local: str) -> cst.SimpleStatementLine:
     return line
 
 
-def _insertion_point(body: list[cst.BaseStatement], packages: set[str]) -> int:
+def _insertion_point(body: Sequence[cst.BaseStatement], packages: set[str]) -> int:
     """Return the index after the last plain import of `packages`, else after the last absolute import."""
     best, same = 0, 0
     for index, line in enumerate(body):

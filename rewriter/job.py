@@ -30,7 +30,7 @@ class FileOutcome:
     Attributes:
         result: The rewriting.
         written: The file that was written; None when there is nothing to write.
-        problem: Why a promise failed; empty when none did.
+        problem: What was asked for and did not happen; empty when all did.
         note: A remark for the user.
     """
 
@@ -51,17 +51,19 @@ class Job:
 
     Attributes:
         host: The loaded plugins.
-        passes: Names of the passes asked for; empty for the default ones.
+        passes: Names of the passes to run; empty for the default ones.
         target: What the results are for.
         mode: Where they go.
         output: `-o`, if given.
+        asked: Those of the passes that must find something to do.
     """
 
     host: PluginHost
     passes: tuple[str, ...]
     target: Target
     mode: Mode
-    output: str | None
+    output: str | None = None
+    asked: tuple[str, ...] = ()
 
     def run(self, path: Path, progress: Callable[[str], None] = lambda name: None) -> FileOutcome:
         """Rewrite `path` and write the result.
@@ -72,44 +74,47 @@ class Job:
         """
         file = source.read(path)
         place = path if self.mode is Mode.IN_PLACE else output_path(path, self.output)
+
+        def begin(name: str) -> None:
+            progress(name)
+            self.host.tell("rewriter_before_pass", name=name, filename=file.name)
+
         result = pipeline.run(
             file,
             api.select(self.host, self.passes),
             self.target,
             dialects=self.host.dialects(),
             standalone=place.resolve().parent != path.resolve().parent,
-            progress=progress,
-            done=lambda report: None,
+            progress=begin,
+            done=lambda report: self.host.tell("rewriter_after_pass", report=report, filename=file.name),
         )
-        problem, note = self._judge(result)
+        problem, note = self._judge(result, path)
         if self.mode is Mode.CHECK:
-            if result.changed and not problem:
-                problem = "would be rewritten"
-            return FileOutcome(result, None, problem, note)
-        if problem or (self.mode is Mode.IN_PLACE and not result.changed):
+            would = "would be rewritten" if result.changed else ""
+            return FileOutcome(result, None, "; ".join(filter(None, (would, problem))), note)
+        if not result.changed and (problem or self.mode is Mode.IN_PLACE or self.output is None):
             return FileOutcome(result, None, problem, note)
         if self.mode is Mode.IN_PLACE:
             files.back_up(path, file.data, result.data)
         files.write(place, result.data)
         return FileOutcome(result, place, problem, note)
 
-    def _judge(self, result: Result) -> tuple[str, str]:
-        """Return (why a promise failed, a remark)."""
-        failures = [f"pass '{failure.pass_name}' failed: {failure.error}" for failure in result.failures]
+    def _judge(self, result: Result, path: Path) -> tuple[str, str]:
+        """Return (what was asked for and did not happen, a remark)."""
+        failures = {failure.pass_name: failure.error for failure in result.failures}
+        if not failures and _already(result, path):
+            return "", "" if result.changed else "already rewritten; nothing to do"
         idle = [r.name for r in result.reports if not any(s.outcome is Outcome.REWRITTEN for s in r.sites)]
-        if self.passes and not failures:
-            asked = [name for name in self.passes if name in idle]
-            if asked and not result.changed and not _already(result):
-                return f"nothing matched: {', '.join(asked)} found no place to rewrite", ""
-        if failures and not result.changed:
-            return failures[0], ""
-        if not result.changed:
-            if _already(result):
-                return "", "already rewritten; nothing to do"
-            return "nothing matched: no pass found a place to rewrite", ""
-        return "", "; ".join(failures)
+        unmatched = [name for name in self.asked if name in idle and name not in failures]
+        problems = [f"pass '{name}' failed and was left out" for name in failures if name in self.asked]
+        if unmatched:
+            problems.append(f"nothing matched: {', '.join(unmatched)} found no place to rewrite")
+        if not result.changed and not problems:
+            names = ", ".join(failures)
+            problems.append(f"failed: {names}" if failures else "nothing matched: no pass found a place to rewrite")
+        return "; ".join(problems), ""
 
 
-def _already(result: Result) -> bool:
-    """Tell whether the file carries the marks of an earlier run."""
-    return "def _compiled(method):" in result.source.text
+def _already(result: Result, path: Path) -> bool:
+    """Tell whether the file is what an earlier run wrote."""
+    return "def _compiled(method):" in result.source.text or files.is_result(path, result.source.data)

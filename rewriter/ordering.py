@@ -42,7 +42,7 @@ def ordered(passes: Sequence[Pass]) -> list[Pass]:
         sorter.prepare()
     except CycleError as error:
         raise PassOrderError(
-            "the passes' order is a cycle: " + " → ".join(reversed(error.args[1])),
+            "the passes' order is a cycle: " + " → ".join(error.args[1]),
             hint="One of their `after`/`before` must go.",
         ) from None
     result: list[Pass] = []

@@ -101,17 +101,29 @@ def run(
 
     Raises:
         PassOrderError: The passes cannot be ordered.
-        RewriterError: The file is not a modeling file of a supported dialect.
+        RewriterError: The file is not a modeling file of a supported dialect, or nested too deeply to be worked on.
     """
-    sequence = ordered(passes)
+    try:
+        return _run(source, ordered(passes), target, dialects, standalone, progress, done)
+    except RecursionError:
+        raise RewriterError(f"{source.name}: an expression or block is nested too deeply") from None
+
+
+def _run(
+    source: SourceFile,
+    sequence: Sequence[Pass],
+    target: Target,
+    dialects: tuple[Dialect, ...],
+    standalone: bool,
+    progress: Callable[[str], None],
+    done: Callable[[PassReport], None],
+) -> Result:
     with _no_garbage_collection():
         facts = _facts(source, dialects, target, standalone=standalone)
-        data, reports = _run_all(sequence, facts, progress, check_each=False)
+        data, reports = _run_all(sequence, facts, progress, done, check_each=False)
         if not _is_python(data, source.name):  # a pass wrote nonsense: find out which, and do without it
             facts.imports = ImportPlan()
-            data, reports = _run_all(sequence, facts, progress, check_each=True)
-    for report in reports:
-        done(report)
+            data, reports = _run_all(sequence, facts, progress, done, check_each=True)
     return Result(source, data, facts.dialect, target, tuple(reports))
 
 
@@ -133,13 +145,19 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _run_all(
-    sequence: Sequence[Pass], facts: FileFacts, progress: Callable[[str], None], *, check_each: bool
+    sequence: Sequence[Pass],
+    facts: FileFacts,
+    progress: Callable[[str], None],
+    done: Callable[[PassReport], None],
+    *,
+    check_each: bool,
 ) -> tuple[bytes, list[PassReport]]:
     tree, reports = facts.source.tree, []
     for item in sequence:
         progress(item.name)
         tree, report = _run_one(item, tree, facts, check=check_each)
         reports.append(report)
+        done(report)
     return _render(tree, facts), reports
 
 
@@ -148,6 +166,8 @@ def _run_one(item: Pass, tree: cst.Module, facts: FileFacts, *, check: bool) -> 
     context = PassContext(item.name, tree, facts)
     try:
         new = item.rewrite(context)
+        if not isinstance(new, cst.Module):
+            raise TypeError(f"rewrite returned {type(new).__name__} instead of a tree")
         if check and not _is_python(new.bytes, facts.source.name):
             raise SyntaxError("the pass wrote text that is not Python")
     except Exception as error:

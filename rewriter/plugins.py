@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -42,26 +41,48 @@ class PluginHost:
 
     def passes(self) -> list[tuple[str, Pass]]:
         """Return (plugin name, pass) for every registered pass, in a stable order."""
-        return sorted(self._collected("rewriter_passes"), key=lambda pair: (pair[1].name, pair[0]))
+        return sorted(self._collected("rewriter_passes", Pass), key=lambda pair: (pair[1].name, pair[0]))
 
     def dialects(self) -> tuple[Dialect, ...]:
         """Return the plugins' dialects, then the built-in ones."""
-        return (*(dialect for _, dialect in self._collected("rewriter_dialects")), *BUILTIN_DIALECTS)
+        return (*(dialect for _, dialect in self._collected("rewriter_dialects", Dialect)), *BUILTIN_DIALECTS)
 
     def model_adapters(self) -> tuple[ModelAdapter, ...]:
         """Return the plugins' model adapters."""
-        return tuple(adapter for _, adapter in self._collected("rewriter_model_adapters"))
+        return tuple(adapter for _, adapter in self._collected("rewriter_model_adapters", object))
 
-    def _collected(self, hook: str) -> list[tuple[str, Any]]:
+    def tell(self, hook: str, **arguments: Any) -> None:
+        """Call `hook` of every plugin that has it; one that raises is put into `broken`."""
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                implementation.function(*(arguments[name] for name in implementation.argnames))
+            except (Exception, SystemExit) as error:
+                self._put_aside(implementation.plugin_name, hook, error)
+
+    def _collected(self, hook: str, kind: type) -> list[tuple[str, Any]]:
         """Return (plugin name, item) of what every plugin returns from `hook`; one that raises is put into `broken`."""
         found: list[tuple[str, Any]] = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
-                items: Iterable[Any] = implementation.function()
+                items = list(implementation.function())
+                for item in items:
+                    _require(item, kind)
+            except (Exception, SystemExit) as error:  # a plugin must not take the tool down
+                self._put_aside(implementation.plugin_name, hook, error)
+            else:
                 found.extend((implementation.plugin_name, item) for item in items)
-            except Exception as error:  # a plugin must not take the tool down
-                self.broken[implementation.plugin_name] = f"{hook} raised {type(error).__name__}: {error}"
         return found
+
+    def _put_aside(self, plugin: str, hook: str, error: BaseException) -> None:
+        self.broken[plugin] = f"{hook} raised {type(error).__name__}: {error}"
+
+
+def _require(item: Any, kind: type) -> None:
+    """Refuse what a plugin returns by mistake; the class in the place of an instance, mostly."""
+    if not isinstance(item, kind):
+        raise TypeError(f"{item!r} is no instance of {kind.__name__}")
+    if kind is Pass and not isinstance(getattr(item, "name", None), str):
+        raise TypeError(f"{type(item).__name__} has no name")
 
 
 def load(named: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> PluginHost:
@@ -83,16 +104,16 @@ def load(named: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> PluginHo
         for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
             if entry.name not in blocked and not manager.has_plugin(entry.name):
                 _load_entry_point(host, entry)
-    for text in named:
+    for text in dict.fromkeys(named):
         _load_named(host, text)
-    _check(host)
+    _check(host, blocked, {entry.name for entry in entry_points(group=GROUP)} | {_name_of(text) for text in named})
     return host
 
 
 def _load_entry_point(host: PluginHost, entry: EntryPoint) -> None:
     try:
         host.manager.register(entry.load(), name=entry.name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         host.broken[entry.name] = f"{type(error).__name__}: {error}"
 
 
@@ -101,18 +122,21 @@ def _load_named(host: PluginHost, text: str) -> None:
         module = _import_file(Path(text)) if text.endswith(".py") else importlib.import_module(text)
     except RewriterError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"plugin {text} cannot be imported: {type(error).__name__}: {error}",
             hint="Run it with python to see where.",
         ) from error
-    name = Path(text).stem if text.endswith(".py") else text
-    if host.manager.is_blocked(name):
+    name = _name_of(text)
+    if host.manager.is_blocked(name) or host.manager.is_registered(module):
         return
-    try:
-        host.manager.register(module, name=name)
-    except ValueError as error:
-        raise PluginError(f"plugin {text} cannot be registered: {error}") from None
+    if host.manager.has_plugin(name):
+        name = text  # two files of one name in two folders
+    host.manager.register(module, name=name)
+
+
+def _name_of(text: str) -> str:
+    return Path(text).stem if text.endswith(".py") else text
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -134,9 +158,17 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _check(host: PluginHost) -> None:
-    """Report hooks that nobody specified: a misspelt hook would otherwise silently do nothing."""
+def _check(host: PluginHost, blocked: tuple[str, ...], known: set[str]) -> None:
+    """Report what would otherwise silently do nothing: a misspelt hook, a forgotten `hookimpl`, a misspelt name."""
     for name, plugin in host.manager.list_name_plugin():
-        for implementation in host.manager.get_hookcallers(plugin) or []:
-            if not implementation.has_spec():
-                host.broken[name] = f"unknown hook {implementation.name}"
+        if plugin is None or name in host.broken:
+            continue
+        callers = host.manager.get_hookcallers(plugin) or []
+        unknown = [caller.name for caller in callers if not caller.has_spec()]
+        if unknown:
+            host.broken[name] = f"unknown hook {unknown[0]}"
+        elif not callers:
+            host.broken[name] = "it has no hook; mark its functions with rewriter.hookimpl"
+    for name in blocked:
+        if name not in known:
+            host.broken[name] = "there is no plugin of this name to leave out"

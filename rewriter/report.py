@@ -16,7 +16,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from .errors import RewriterError
 from .job import FileOutcome
 from .passes import Outcome, Site
 
@@ -34,11 +36,16 @@ class Report:
         as_json: Print one JSON document at the end, and nothing else on standard output.
         verbose: List every site.
         diff: Print the unified diffs.
+
+    Attributes:
+        console: What the text goes to; quiet with `as_json`.
+        exit_code: The worst so far: 0 done, 1 a promise failed, 2 usage or unreadable input.
     """
 
     def __init__(self, *, as_json: bool = False, verbose: bool = False, diff: bool = False) -> None:
         self.as_json = as_json
-        self.console = Console(quiet=as_json, soft_wrap=True, highlight=False)
+        self.console = Console(quiet=as_json, soft_wrap=True, highlight=False, emoji=False)
+        self.exit_code = 0
         self._verbose = verbose
         self._diff = diff
         self._document: dict[str, Any] = {"schema": SCHEMA}
@@ -55,6 +62,7 @@ class Report:
 
     def add(self, outcome: FileOutcome) -> None:
         """Tell what became of one input."""
+        self.worsen(outcome.exit_code)
         self._document.setdefault("files", []).append(_file_document(outcome, with_diff=self._diff))
         if self.as_json:
             return
@@ -65,7 +73,7 @@ class Report:
         self._print_sites(result.sites)
         for failure in result.failures:
             self.console.print(
-                f"  [red]pass {failure.pass_name} failed and was left out:[/red] {escape(failure.error)}"
+                f"  [red]pass {escape(failure.pass_name)} failed and was left out:[/red] {escape(failure.error)}"
             )
         if outcome.problem:
             self.console.print(f"  [red]{escape(outcome.problem)}[/red]")
@@ -74,6 +82,15 @@ class Report:
         if outcome.written is not None:
             added, removed = _diff_size(result.diff())
             self.console.print(f"  wrote [bold]{escape(str(outcome.written))}[/bold]  (+{added} −{removed} lines)")
+
+    def error(self, error: RewriterError, *, source: str | None = None) -> None:
+        """Add a mistake to the JSON document, and its exit code; the text of it is for standard error, not here."""
+        self.worsen(error.exit_code)
+        self.put("errors", {"source": source, "message": error.message, "hint": error.hint})
+
+    def worsen(self, exit_code: int) -> None:
+        """Make sure that the command ends with at least `exit_code`."""
+        self.exit_code = max(self.exit_code, exit_code)
 
     def put(self, key: str, value: Any) -> None:
         """Add `value` to the JSON document under `key`, as the next item of a list."""
@@ -89,25 +106,27 @@ class Report:
             table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*(escape(value) for value in row.values()))
-        Console(highlight=False).print(table)
+        Console(highlight=False, emoji=False).print(table)
 
     def broken_plugins(self, broken: Mapping[str, str]) -> None:
         """Name the plugins that are not used, on standard error."""
         self._document["broken_plugins"] = dict(broken)
         for name, why in sorted(broken.items()):
-            Console(stderr=True, highlight=False).print(f"[yellow]plugin {name} is not used:[/yellow] {escape(why)}")
+            console = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+            console.print(f"[yellow]plugin {escape(name)} is not used, or in part:[/yellow] {escape(why)}")
 
     def close(self) -> None:
         """Print the JSON document, if that was asked for."""
         if self.as_json:
-            print(json.dumps(self._document, indent=2, default=str))
+            print(json.dumps({**self._document, "exit_code": self.exit_code}, indent=2, default=str))
+        sys.stdout.flush()  # here a reader who went away is noticed; at the end of the process it would be a traceback
 
     def _print_sites(self, sites: Sequence[Site]) -> None:
         rewritten = [site for site in sites if site.outcome is Outcome.REWRITTEN]
         skipped = [site for site in sites if site.outcome is not Outcome.REWRITTEN]
         by_pass = Counter(site.pass_name for site in rewritten)
         for name, count in by_pass.items():
-            self.console.print(f"  [green]{name}[/green]: {count} {'site' if count == 1 else 'sites'} rewritten")
+            self.console.print(f"  [green]{escape(name)}[/green]: {count} {'site' if count == 1 else 'sites'} rewritten")
         if self._verbose:
             for site in sites:
                 self._print_site(site)
@@ -115,23 +134,24 @@ class Report:
         reasons = Counter((site.pass_name, site.what, site.reason) for site in skipped)
         for (name, what, reason), count in reasons.most_common(_SHOWN_SKIPS):
             times = f" ×{count}" if count > 1 else ""
-            self.console.print(f"  [yellow]{name} left {escape(what)}{times}:[/yellow] {escape(reason)}")
+            self.console.print(f"  [yellow]{escape(name)} left {escape(what)}{times}:[/yellow] {escape(reason)}")
         if len(reasons) > _SHOWN_SKIPS:
             self.console.print(f"  … and {len(reasons) - _SHOWN_SKIPS} more reasons; -v lists every site")
 
     def _print_site(self, site: Site) -> None:
         colour = _COLOURS[site.outcome]
         self.console.print(
-            f"    {site.line:>5}  [{colour}]{site.outcome.value:<11}[/{colour}] {site.pass_name}: "
+            f"    {site.line:>5}  [{colour}]{site.outcome.value:<11}[/{colour}] {escape(site.pass_name)}: "
             f"{escape(site.what)}: {escape(site.reason)}"
         )
 
     def _print_diff(self, diff: str) -> None:
+        if not self.console.is_terminal:  # byte for byte, for `patch`: rich would expand tabs
+            self.console.file.write(diff)
+            return
         colours = {"+": "green", "-": "red", "@": "cyan"}
-        for line in diff.splitlines():
-            colour = colours.get(line[:1])
-            text = escape(line)
-            self.console.print(f"[{colour}]{text}[/{colour}]" if colour else text)
+        for line in diff.split("\n")[:-1]:
+            self.console.print(Text(line, style=colours.get(line[:1], "")))
 
 
 def _target(outcome: FileOutcome) -> str:
@@ -140,7 +160,7 @@ def _target(outcome: FileOutcome) -> str:
 
 
 def _diff_size(diff: str) -> tuple[int, int]:
-    lines = [line for line in diff.splitlines() if not line.startswith(("+++", "---"))]
+    lines = diff.split("\n")[2:]  # without the two names
     return sum(line.startswith("+") for line in lines), sum(line.startswith("-") for line in lines)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .errors import RewriterError
+from .targets import Device
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,14 +22,14 @@ class Settings:
 
     Attributes:
         passes: Names of the passes to run; empty for the default ones.
-        target: Device name.
+        target: Device.
         mindspore: Version; None for the installed one.
         plugins: Plugin files (relative to the pyproject.toml) and modules.
         no_plugins: Names of plugins not to load.
     """
 
     passes: tuple[str, ...] = ()
-    target: str = "portable"
+    target: Device = Device.PORTABLE
     mindspore: str | None = None
     plugins: tuple[str, ...] = ()
     no_plugins: tuple[str, ...] = ()
@@ -49,15 +50,21 @@ def load(start: Path) -> Settings:
 
 def _read(path: Path) -> Settings:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("rewriter")
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RewriterError(f"{path}: {error}") from None
+    tools = document.get("tool")
+    table = tools.get("rewriter") if isinstance(tools, dict) else None
     return Settings() if table is None else _validated(table, path)
 
 
 def _validated(table: Any, path: Path) -> Settings:
     from pydantic import TypeAdapter, ValidationError
 
+    if not isinstance(table, dict):
+        raise RewriterError(
+            f"{path}: [tool.rewriter] must be a table", hint='Write [tool.rewriter], then key = "value".'
+        )
     values = {key.replace("-", "_"): value for key, value in table.items()}
     unknown = sorted(set(values) - set(Settings.__dataclass_fields__))
     if unknown:
@@ -70,4 +77,4 @@ def _validated(table: Any, path: Path) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         raise RewriterError(f"{path}: [tool.rewriter] {where}: {first['msg']}") from None
     plugins = tuple(str(path.parent / one) if one.endswith(".py") else one for one in settings.plugins)
-    return Settings(settings.passes, settings.target, settings.mindspore, plugins, settings.no_plugins)
+    return replace(settings, plugins=plugins)

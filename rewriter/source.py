@@ -14,6 +14,9 @@ import libcst as cst
 from .errors import UnreadableSource
 
 
+_ENCODING_HINT = "Save the file as UTF-8, or declare its encoding in the first line (# -*- coding: ... -*-)."
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A parsed modeling file.
@@ -58,16 +61,20 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
     """
     try:
         tree = cst.parse_module(data)
+        kept = tree.bytes
+    except RecursionError:
+        raise UnreadableSource(f"{name}: an expression or block is nested too deeply") from None
     except (UnicodeDecodeError, LookupError) as error:
         raise UnreadableSource(
             f"{name}: cannot be decoded ({error})",
-            hint="Save the file as UTF-8, or declare its encoding in the first line (# -*- coding: ... -*-).",
+            hint=_ENCODING_HINT,
         ) from None
     except cst.ParserSyntaxError as error:
         raise UnreadableSource(_syntax_message(name, data, error), hint="Nothing was written.") from None
-    except Exception as error:  # LibCST's native parser raises SyntaxError subclasses of several kinds
-        raise UnreadableSource(f"{name}: cannot be parsed ({error})", hint="Nothing was written.") from None
-    if tree.bytes != data:
+    except Exception as error:  # `tokenize` and LibCST's native parser raise SyntaxErrors of several kinds
+        hint = _ENCODING_HINT if "encoding" in str(error) else "Nothing was written."
+        raise UnreadableSource(f"{name}: cannot be parsed ({error})", hint=hint) from None
+    if kept != data:
         raise UnreadableSource(
             f"{name}: its line endings cannot be kept byte for byte", hint="Use LF or CRLF line endings throughout."
         )

@@ -40,6 +40,7 @@ class Names:
         self._package = package
         self._scopes = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(ScopeProvider)
         self._module_scope = next(s for s in self._scopes.values() if isinstance(s, GlobalScope))
+        self._inner_scopes = {s for s in self._scopes.values() if s is not None and s is not self._module_scope}
 
     def qualified(self, node: cst.CSTNode) -> str | None:
         """Return the dotted name an expression stands for, e.g. `mindspore.ops.cat` for `P.cat`.
@@ -82,6 +83,10 @@ class Names:
                 for name in names:
                     result[assignment.name] = self.absolute(name.name)
         return result
+
+    def is_shadowed(self, name: str) -> bool:
+        """Tell whether some function, class or comprehension of the file binds `name` for itself."""
+        return any(name in scope.assignments for scope in self._inner_scopes)
 
     def bindings(self, name: str) -> list[Assignment]:
         """Return every module-level binding of `name`."""
@@ -211,9 +216,7 @@ def identifiers(tree: cst.CSTNode) -> set[str]:
         elif isinstance(node, cst.ImportAlias):
             found.add(bound_name(node))
         elif isinstance(node, cst.ImportFrom):
-            stack.extend(children(node) if not isinstance(node.names, cst.ImportStar) else ())
-            if node.module is not None:
-                stack.remove(node.module)
+            stack.extend(() if isinstance(node.names, cst.ImportStar) else node.names)
         else:
             stack.extend(children(node))
     return found

@@ -59,7 +59,9 @@ tapes = st.lists(st.integers(0, 5), max_size=40)
 def expressions(draw, names, *, walrus=True, depth=2):
     """An expression over `names`."""
     name = st.sampled_from(names)
-    kind = draw(st.sampled_from(["name", "name", "sum", "pair", "if", "and", "comp", "lambda", "walrus", "fstring", "use"]))
+    kind = draw(
+        st.sampled_from(["name", "name", "sum", "pair", "if", "and", "comp", "lambda", "walrus", "fstring", "use"])
+    )
     inner = expressions(names, walrus=walrus, depth=depth - 1)
     if kind == "name" or depth == 0:
         return draw(name)
@@ -163,6 +165,12 @@ def _statement(draw, names, depth, in_loop, hard):
         "tryelse": lambda: ["try:", "    boom()", "except Boom as caught:", *block(), "else:", *block()],
         "finally": lambda: ["try:", *block(), "    boom()", "except Boom:", "    pass", "finally:", "    use(1)"],
         "with": lambda: [f"with context() as {name}:", *block(), "    boom()"],
-        "match": lambda: [f"match {value}:", f"    case [{name}, _]:", *_indented(block()), "    case _:", "        pass"],
+        "match": lambda: [
+            f"match {value}:",
+            f"    case [{name}, _]:",
+            *_indented(block()),
+            "    case _:",
+            "        pass",
+        ],
         "def": lambda: ["def inner():", f"    return {value}", f"{name} = inner()"],
     }[kind]()

@@ -156,7 +156,7 @@ def _is_variadic(row: Row, name: str) -> bool:
 def _additions(row: Row, bound: dict[str, list[int]], arguments: Sequence[Given]) -> list[_Passed]:
     given = {row.rename.get(name, name) for name in bound}
     found = [_Passed(to, (), True, text) for to, text in row.add.items() if to not in given]
-    if not all(is_whole(argument.text) for argument in arguments):
+    if len(arguments) > 1 and not all(is_whole(argument.text) for argument in arguments):
         found += [_Passed(to, (), True, text) for to, text in row.add_unless_whole.items() if to not in given]
     return found
 

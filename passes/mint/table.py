@@ -126,10 +126,13 @@ class Row(_Entry):
         choices: Source parameter → its literal values → what to write instead; empty text drops the argument.
         as_tuple: Source parameters that must be tuples; a list written in place becomes one.
         add: Parameter of the replacement → what to pass when the source call leaves the default.
-        add_unless_whole: The same, left out when every argument is certainly a whole number.
+        add_unless_whole: The same, left out for a single argument and when every one is certainly a whole number.
         forward_only: Source parameter → why a call without it is replaced in the forward method only.
         pack: Variadic source parameter whose arguments become one tuple.
         aliases: The replacement may share memory with its argument where the source makes a copy.
+        targets: The only devices to rewrite for; empty for all that the replacement runs on.
+        elsewhere: Why a call stays on the other devices.
+        gives: `tensor`, or `other` for a tuple of tensors or a layer.
         random: The numbers are drawn, so that only shapes and dtypes can be compared.
         safety: `exact` when the bits are the same, `rounding` when the last ones may differ.
         same_object: Both names are one function.
@@ -156,6 +159,9 @@ class Row(_Entry):
     forward_only: dict[str, str] = Field(default_factory=dict)
     pack: str = ""
     aliases: bool = False
+    targets: tuple[Device, ...] = ()
+    elsewhere: str = ""
+    gives: Literal["tensor", "other"] = "tensor"
     random: bool = False
     safety: Literal["exact", "rounding"] = "exact"
     same_object: bool = False
@@ -194,6 +200,7 @@ class Refusal(_Entry):
         module: A module of mindnlp does not register a cell of mint.
         docs_only: The only platform that the documentation names.
         judged: There is no call to execute; the reason is a judgement.
+        gives: As in a row.
     """
 
     source: str
@@ -206,6 +213,7 @@ class Refusal(_Entry):
     module: bool = False
     docs_only: str = ""
     judged: bool = False
+    gives: Literal["tensor", "other"] = "other"
 
     @model_validator(mode="after")
     def _check_evidence(self) -> Refusal:
@@ -254,6 +262,11 @@ class Table(_Entry):
             if name.startswith(prefix):
                 return short + name[len(prefix) :].rpartition(".")[2]
         return name
+
+    def gives_tensor(self, name: str) -> bool:
+        """Return whether a call of the canonical `name` certainly gives one tensor."""
+        known = self.rows.get(name) or self.refusals.get(name)
+        return known is not None and known.gives == "tensor"
 
     def refusal(self, name: str) -> Refusal | None:
         """Return the refusal for a canonical name, also one that is made for all names under a prefix."""

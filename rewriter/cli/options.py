@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import RewriterError
 from ..targets import Device, Target
 
 if TYPE_CHECKING:
@@ -37,10 +38,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 @dataclass(frozen=True)
 class Choices:
-    """What to run and for what: the options on top of `[tool.rewriter]`."""
+    """What to run and for what: the options on top of `[tool.rewriter]`.
+
+    Attributes:
+        host: The loaded plugins.
+        passes: Names of the passes to run; empty for the default ones.
+        asked: Those of them that the command line names. Each must find something to do.
+        target: What the results are for.
+    """
 
     host: PluginHost
     passes: tuple[str, ...]
+    asked: tuple[str, ...]
     target: Target
 
 
@@ -54,7 +63,7 @@ def choose(
     """Combine command-line options with the settings of the working directory.
 
     Raises:
-        RewriterError: A setting, plugin or version is not usable.
+        RewriterError: A setting, plugin or version is not usable, or `passes` names none.
     """
     from .. import plugins, settings
 
@@ -63,6 +72,8 @@ def choose(
         (*defaults.plugins, *(plugin or ())),
         (*defaults.no_plugins, *(no_plugin or ())),
     )
-    names = tuple(name.strip() for name in passes.split(",") if name.strip()) if passes else defaults.passes
-    device = target.value if target is not None else defaults.target
-    return Choices(host, names, Target.parse(device, mindspore or defaults.mindspore))
+    asked = tuple(name.strip() for name in (passes or "").split(",") if name.strip())
+    if passes is not None and not asked:
+        raise RewriterError("--passes names no pass", hint="`rewriter passes` lists them.")
+    device = target if target is not None else defaults.target
+    return Choices(host, asked or defaults.passes, asked, Target.parse(device.value, mindspore or defaults.mindspore))

@@ -34,6 +34,8 @@ TEXT: dict[str, Any] = {
 VISION: dict[str, Any] = {**_TOWER, "image_size": IMAGE, "patch_size": PATCH}
 OLD_END = {"eos_token_id": 2}
 NO_DROPOUT = {"attention_dropout": 0.0}
+SHALLOW = {"num_hidden_layers": 1}
+"""For heads, whose towers are checked in depth: a graph of one layer compiles in half the time."""
 
 QUICK_TEXT: tuple[Axes, ...] = (
     {"mask": "right-padded"},
@@ -51,6 +53,7 @@ QUICK_BOTH: tuple[Axes, ...] = (
     {"mask": "none", "seq": 1, "images": 2, "attn": 1, "hidden": 1, "dict": 0},
 )
 QUICK_PROJECTED_TEXT: tuple[Axes, ...] = ({"mask": "right-padded"}, {"mask": "left-padded", "dict": 0})
+QUICK_PROJECTED_IMAGE: tuple[Axes, ...] = ({}, {"dict": 0})
 QUICK_LABELS: tuple[Axes, ...] = ({"labels": 1}, {"dict": 0})
 
 FLAGS = {"attn": (0, 1), "hidden": (0, 1), "dict": (1, 0)}
@@ -76,8 +79,8 @@ class ClipLike(ModelAdapter):
         if takes(configuration, "text_config"):
             towers = {name: settings[name] for name in settings if name in _TOWER}
             text = {**TEXT, **{name: settings[name] for name in settings if name in TEXT}}
-            shared = {name: value for name, value in settings.items() if name not in TEXT}
-            shared.setdefault("num_labels", LABELS)
+            shared = {"num_labels": LABELS}
+            shared.update((name, value) for name, value in settings.items() if name not in TEXT)
             return model_class(
                 configuration(text_config=text, vision_config={**VISION, **towers}, projection_dim=PROJECTION, **shared)
             )
@@ -93,27 +96,37 @@ class ClipLike(ModelAdapter):
 def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any]]]:
     parameters = forward_parameters(model_class)
     text, image = "input_ids" in parameters, "pixel_values" in parameters
-    projected = "Projection" in model_class.__name__
     full = level == "full"
     if text and image:
-        yield from ((axes, {}) for axes in (QUICK_BOTH + tuple(pairwise(FULL_BOTH) if full else ())))
+        yield from ((axes, {}) for axes in QUICK_BOTH)
+        yield from ((axes, {}) for axes in pairwise(FULL_BOTH) if full)
         for method, axes in (("get_text_features", {"mask": "left-padded"}), ("get_image_features", {})):
             if hasattr(model_class, method):
                 yield {**axes, "method": method}, {}
+    elif "Projection" in model_class.__name__ or "labels" in parameters:
+        yield from _head_points(model_class, text, full)
     elif text:
-        quick = QUICK_PROJECTED_TEXT if projected else QUICK_TEXT
-        yield from ((axes, {}) for axes in (quick + tuple(pairwise(FULL_TEXT) if full else ())))
+        yield from ((axes, {}) for axes in QUICK_TEXT)
+        yield from ((axes, {}) for axes in pairwise(FULL_TEXT) if full)
         yield {"mask": "holed", "end": "highest"}, OLD_END
-        if not projected:
-            yield from _scenarios()
-    elif image and "labels" in parameters:
-        yield from ((axes, {}) for axes in (QUICK_LABELS + tuple(pairwise(FULL_LABELS) if full else ())))
-        if full:
-            yield {"labels": 1, "problem": "regression"}, {"num_labels": 1}
-            yield {"labels": 1, "problem": "multi-label"}, {}
+        yield from _scenarios()
     elif image:
-        quick = QUICK_IMAGE[:2] if projected else QUICK_IMAGE
-        yield from ((axes, {}) for axes in (quick + tuple(pairwise(FULL_IMAGE) if full else ())))
+        yield from ((axes, {}) for axes in QUICK_IMAGE)
+        yield from ((axes, {}) for axes in pairwise(FULL_IMAGE) if full)
+
+
+def _head_points(model_class: type, text: bool, full: bool) -> Iterator[tuple[Axes, dict[str, Any]]]:
+    labels = "labels" in forward_parameters(model_class)
+    quick = QUICK_PROJECTED_TEXT if text else QUICK_LABELS if labels else QUICK_PROJECTED_IMAGE
+    yield from ((axes, SHALLOW) for axes in quick)
+    if not full:
+        return
+    yield from ((axes, {}) for axes in pairwise(FULL_TEXT if text else FULL_LABELS if labels else FULL_IMAGE))
+    if text:
+        yield {"mask": "holed", "end": "highest"}, OLD_END
+    if labels:
+        yield {"labels": 1, "problem": "regression"}, {"num_labels": 1}
+        yield {"labels": 1, "problem": "multi-label"}, {}
 
 
 def _scenarios() -> Iterator[tuple[Axes, dict[str, Any]]]:

@@ -13,6 +13,7 @@ truth), and it pickles as one: what is loaded from a pickle is the plain model, 
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import copy
 import dis
@@ -21,6 +22,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -35,13 +37,27 @@ _ACCEPTED = "optimize takes a model, or the class of one, that a modeling file d
 _SET_CLASS = vars(object)["__class__"].__set__
 """Gives an object another class, past any `__class__` or `__setattr__` of its own."""
 
-_twins: dict[tuple[str, Path], dict[type, type]] = {}
-"""(name of the original module, rewritten file) → class of the original or of the twin → class to use."""
-
 _originals: dict[type, type] = {}
 """Class to use, or class of the twin → class of the original file."""
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Twin:
+    """The rewritten classes of one modeling file.
+
+    Attributes:
+        classes: Class of the original, or of the rewritten module → class to use.
+        changed: Those of the original whose code the rewriting changed, in themselves or in a base.
+    """
+
+    classes: dict[type, type]
+    changed: frozenset[type]
+
+
+_twins: dict[tuple[str, Path], _Twin] = {}
+"""(name of the original module, rewritten file) → its twin."""
 
 
 def optimize(
@@ -83,25 +99,28 @@ def _optimized_class(cls: type, recipe: cache.Recipe) -> type:
         raise RewriterError(f"{cls.__name__}: not a model class", hint=_ACCEPTED)
     original = _original(cls)
     module = _module_of(original)
-    return original if hook.is_rewritten(module) else _twin(module, recipe)[original]
+    return original if hook.is_rewritten(module) else _twin(module, recipe).classes[original]
 
 
 def _optimize_model(model: Any, recipe: cache.Recipe) -> None:
     if not isinstance(model, _module_bases()):
         raise RewriterError(f"{type(model).__name__}: not a model", hint=_ACCEPTED)
     moves: list[tuple[Any, type]] = []
-    reasons: list[str] = []
+    reasons: dict[str, str] = {}
     groups = _by_file(model)
-    for members in groups.values():
+    for file, members in groups.items():
         try:
             moves += _moves(members, recipe)
         except RewriterError as error:
-            reasons.append(error.message)
-    name = _original(type(model)).__name__
+            reasons[file] = error.message
+    root = _original(type(model))
     if len(reasons) == len(groups):
-        raise RewriterError(f"{name} cannot be optimized: {'; '.join(reasons)}", exit_code=1)
-    for reason in reasons:
-        _logger.info("a part of %s was left as it is: %s", name, reason)
+        raise RewriterError(f"{root.__name__} cannot be optimized: {'; '.join(reasons.values())}", exit_code=1)
+    for file, reason in reasons.items():
+        if file == root.__module__:
+            _logger.warning("%s itself was left as it is, only parts are optimized: %s", root.__name__, reason)
+        else:
+            _logger.info("a part of %s was left as it is: %s", root.__name__, reason)
     for module, wanted in moves:
         _forget_graphs(module)
         _SET_CLASS(module, wanted)
@@ -137,16 +156,19 @@ def _moves(members: list[Any], recipe: cache.Recipe) -> list[tuple[Any, type]]:
     """Return which modules of one file are to get which class.
 
     Raises:
-        RewriterError: The file cannot be rewritten, or one of its classes cannot be exchanged.
+        RewriterError: The file cannot be rewritten, one of its classes cannot be exchanged, or nothing would be gained.
     """
     originals = [_original(type(member)) for member in members]
     modules = [_module_of(original) for original in originals]  # the same for all, but each is checked
     if hook.is_rewritten(modules[0]):
         return []
     twin = _twin(modules[0], recipe)
-    for original in set(originals):
-        _check_attributes(original, twin[original])
-    wanted = [twin[original] for original in originals]
+    if twin.changed.isdisjoint(originals):
+        names = ", ".join(sorted(cls.__name__ for cls in twin.changed))
+        raise RewriterError(f"{modules[0].__name__}: only {names or 'no class'} can be rewritten, and is no part of it")
+    wanted = [twin.classes[original] for original in originals]
+    for original, cls in set(zip(originals, wanted, strict=True)):
+        _check_attributes(original, cls)
     return [(member, cls) for member, cls in zip(members, wanted, strict=True) if type(member) is not cls]
 
 
@@ -173,8 +195,8 @@ def _module_of(original: type) -> ModuleType:
     return module
 
 
-def _twin(module: ModuleType, recipe: cache.Recipe) -> dict[type, type]:
-    """Return the classes to use in place of those of `module`; see `_twins`.
+def _twin(module: ModuleType, recipe: cache.Recipe) -> _Twin:
+    """Return the classes to use in place of those of `module`.
 
     Raises:
         RewriterError: The file cannot be rewritten, or its rewriting does not import.
@@ -188,8 +210,26 @@ def _twin(module: ModuleType, recipe: cache.Recipe) -> dict[type, type]:
         lost = [name for name in _module_classes(module) if name not in vars(twin)]
         if lost:
             raise RewriterError(f"{module.__name__}: its rewriting lacks {', '.join(lost)}")
-        _twins[key] = _paired(module, twin)
+        _twins[key] = _Twin(_paired(module, twin), _changed(module, twin))
     return _twins[key]
+
+
+def _changed(module: ModuleType, twin: ModuleType) -> frozenset[type]:
+    """Return the module classes whose code differs; all of them when a function of the file does."""
+    before, after = (_definitions(Path(str(one.__file__))) for one in (module, twin))
+    names = {name for name, code in before.items() if after.get(name) != code}
+    classes = [vars(module)[name] for name in _module_classes(module)]
+    if any(isinstance(vars(module).get(name), FunctionType) for name in names):
+        return frozenset(classes)
+    own = {vars(module).get(name) for name in names}
+    return frozenset(cls for cls in classes if not own.isdisjoint(cls.__mro__))
+
+
+def _definitions(path: Path) -> dict[str, str]:
+    """Return the code of each top-level class and function of a file, without comments and layout."""
+    tree = ast.parse(path.read_bytes())
+    found = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    return {node.name: ast.dump(node) for node in found}
 
 
 def _module_classes(module: ModuleType) -> list[str]:

@@ -26,6 +26,11 @@ def rewrite(path: Path, *without: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def rewritten() -> Callable[..., str]:
+    return rewrite
+
+
+@pytest.fixture(scope="session")
 def bert() -> Path:
     return BERT
 

@@ -6,10 +6,11 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, rewrite
 
 from rewriter.equivalence import verify
 from rewriter.equivalence.statistics import Status
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def path_of(library: str, name: str) -> Path:
@@ -21,11 +22,11 @@ def path_of(library: str, name: str) -> Path:
     return Path(found.origin).parent / "transformers" / "models" / name / f"modeling_{name}.py"
 
 
-def test_both_towers_of_the_bundled_clip(tmp_path):
+def test_both_towers_of_the_bundled_clip(tmp_path, rewritten):
     """Both towers at once, with a loss, and one tower's features by its own method: two graphs serve all."""
     original = path_of("bundled", "clip")
     twin = tmp_path / "modeling_clip_rewritten.py"
-    twin.write_text(rewrite(original), encoding="utf-8")
+    twin.write_text(rewritten(original), encoding="utf-8")
     verdict = verify(
         original,
         twin,
@@ -45,10 +46,10 @@ def test_both_towers_of_the_bundled_clip(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["bert", "clip"])
 @pytest.mark.parametrize("library", ["bundled", "mindnlp"])
-def test_a_whole_file(library, name, tmp_path):
+def test_a_whole_file(library, name, tmp_path, rewritten):
     original = path_of(library, name)
     twin = tmp_path / f"modeling_{name}_rewritten.py"
-    twin.write_text(rewrite(original), encoding="utf-8")
+    twin.write_text(rewritten(original), encoding="utf-8")
     verdict = verify(original, twin)
     assert verdict.ok, verdict.to_json()
     assert verdict.count(Status.UNVERIFIED) == 0

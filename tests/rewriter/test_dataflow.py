@@ -104,7 +104,11 @@ def test_target_names(text, expected):
         ("for i in y: x = i\nelse: x = 1", "x", "y"),
         ("for i in y:\n    if i: break\n    x = i\nelse: x = 1", "x", "y x"),
         ("for i in y:\n    if i: continue\n    x = i\nelse: x = 1", "x", "y"),
-        ("for i in y:\n    for j in z:\n        if j: break\n        w = 1\n    else: w = 2\n    use(w)", "", "y z w use"),
+        (
+            "for i in y:\n    for j in z:\n        if j: break\n        w = 1\n    else: w = 2\n    use(w)",
+            "",
+            "y z w use",
+        ),
         ("while c: c = f(x)", "", "c f x"),
         ("while True:\n    x = f()\n    if x: break", "x", "f x"),
         ("for x.a in y: pass", "", "x y"),
@@ -144,7 +148,10 @@ def test_live_before(text, after, expected):
         ("y += (x := 1)", "y x"),
         ("with (x := f()) as (a, b): c = 1", "x a b c"),
         ("try: x = 1\nexcept E as e: y = 1\nelse: z = 1\nfinally: w = 1", "x e y z w"),
-        ("match v:\n    case {'k': a, **rest}: b = 1\n    case [c, *d]: pass\n    case C(p=e) as f: pass", "a rest b c d e f"),
+        (
+            "match v:\n    case {'k': a, **rest}: b = 1\n    case [c, *d]: pass\n    case C(p=e) as f: pass",
+            "a rest b c d e f",
+        ),
         ("def f():\n    x = 1", "f"),
         ("class C:\n    x = 1", "C"),
         ("z = [x for x in y]", "z"),
@@ -234,7 +241,9 @@ def run(text, tape, **values):
     return repr((result, environment.used))
 
 
-GENEROUS = settings(max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True)
+GENEROUS = settings(
+    max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 
 
 @GENEROUS

@@ -51,12 +51,32 @@ def run(text, *names):
         ("from mindspore import nn\nimport mindspore as ms", "mindspore.float32", None, "ms.float32(x)"),
         # what is missing is imported
         ("from mindspore import nn", "mindspore.mint.cat", "from mindspore import mint", "mint.cat(x)"),
-        ("from mindspore import nn", "mindspore.mint.nn.functional.linear", "from mindspore import mint", "mint.nn.functional.linear(x)"),
+        (
+            "from mindspore import nn",
+            "mindspore.mint.nn.functional.linear",
+            "from mindspore import mint",
+            "mint.nn.functional.linear(x)",
+        ),
         ("from mindspore import nn", "mindspore.jit", "import mindspore", "mindspore.jit(x)"),
         # a name that is taken is left alone
-        ("from mindspore import nn\nmint = 1", "mindspore.mint.cat", "from mindspore import mint as ms_mint", "ms_mint.cat(x)"),
-        ("from mindspore import nn\nfrom other import mint", "mindspore.mint.cat", "from mindspore import mint as ms_mint", "ms_mint.cat(x)"),
-        ("from mindspore import nn\ndef f(mint): pass", "mindspore.mint.cat", "from mindspore import mint as ms_mint", "ms_mint.cat(x)"),
+        (
+            "from mindspore import nn\nmint = 1",
+            "mindspore.mint.cat",
+            "from mindspore import mint as ms_mint",
+            "ms_mint.cat(x)",
+        ),
+        (
+            "from mindspore import nn\nfrom other import mint",
+            "mindspore.mint.cat",
+            "from mindspore import mint as ms_mint",
+            "ms_mint.cat(x)",
+        ),
+        (
+            "from mindspore import nn\ndef f(mint): pass",
+            "mindspore.mint.cat",
+            "from mindspore import mint as ms_mint",
+            "ms_mint.cat(x)",
+        ),
         # an import that may not run is none
         (
             "from mindspore import nn\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mindspore",
@@ -71,7 +91,12 @@ def run(text, *names):
             "ms_mint.cat(x)",
         ),
         # star imports do not confuse
-        ("from mindspore import nn\nfrom math import *", "mindspore.mint.cat", "from mindspore import mint", "mint.cat(x)"),
+        (
+            "from mindspore import nn\nfrom math import *",
+            "mindspore.mint.cat",
+            "from mindspore import mint",
+            "mint.cat(x)",
+        ),
     ],
 )
 def test_what_a_pass_asks_for(head, name, line, text):

@@ -43,7 +43,10 @@ class TestQualifiedNames:
             ("from mindspore.ops import cat as c\nc(x)", "mindspore.ops.cat"),
             ("from mindspore import ops\ndef f():\n    return ops.cat(x)", "mindspore.ops.cat"),
             ("def f():\n    from mindspore import ops\n    return ops.cat(x)", "mindspore.ops.cat"),
-            ("from mindspore import ops\nclass C:\n    def f(self):\n        return [ops.cat(x) for y in z]", "mindspore.ops.cat"),
+            (
+                "from mindspore import ops\nclass C:\n    def f(self):\n        return [ops.cat(x) for y in z]",
+                "mindspore.ops.cat",
+            ),
             ("len(x)", "builtins.len"),
             # shadowed, local, unknown, ambiguous
             ("from mindspore import ops\ndef f(ops):\n    return ops.cat(x)", None),
@@ -138,14 +141,20 @@ def test_walk_sees_what_libcst_sees(real_file):
     ours = {}
     for node in walk(tree):
         ours[type(node)] = ours.get(type(node), 0) + 1
-    kinds = [kind for kind in counter.found if issubclass(kind, (cst.BaseExpression, cst.BaseStatement, cst.BaseSmallStatement))]
+    kinds = [
+        kind
+        for kind in counter.found
+        if issubclass(kind, (cst.BaseExpression, cst.BaseStatement, cst.BaseSmallStatement))
+    ]
     assert len(kinds) > 25
     for kind in [*kinds, cst.Arg, cst.Param, cst.ImportAlias, cst.Decorator, cst.Else, cst.CompFor]:
         assert ours.get(kind, 0) == counter.found.get(kind, 0), kind
 
 
 def test_walk_can_stay_out_of_inner_functions():
-    tree = tree_of("def f():\n    x = lambda: y\n    def g():\n        z\n    class C:\n        w\n    [v for v in u]\n")
+    tree = tree_of(
+        "def f():\n    x = lambda: y\n    def g():\n        z\n    class C:\n        w\n    [v for v in u]\n"
+    )
     function = next(find(tree, cst.FunctionDef))
     inside = {node.value for node in find(function, cst.Name, into_functions=False)}
     assert {"f", "x", "v", "u"} <= inside
@@ -217,7 +226,9 @@ class TestReplace:
         text = "@d(a)\ndef f(x=a, *, y: a = a) -> a:\n    with a as b, a: pass\n    try: a\n    except a: a\n    else: a\n    finally: a\n    return f'{a:{a}}', a[a:a], {a: a}, lambda z=a: a, [a for b in a if a], a if a else a\n"
         tree = tree_of(text)
         spots = [node for node in find(tree, cst.Name) if node.value == "a"]
-        assert len(spots) == text.replace("return", "").replace("lambda", "").count("a") - text.count("pass") - text.count("finally") - text.count("as b")
+        assert len(spots) == text.replace("return", "").replace("lambda", "").count("a") - text.count(
+            "pass"
+        ) - text.count("finally") - text.count("as b")
         new = replace(tree, {node: cst.Name("q") for node in spots})
         assert not [node for node in find(new, cst.Name) if node.value == "a"]
         compile(new.code.replace("return ", "x = "), "x", "exec")

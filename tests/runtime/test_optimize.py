@@ -23,7 +23,7 @@ MINDNLP = "mindnlp.transformers.models.bert.modeling_bert"
 SMALL = {
     "vocab_size": 50,
     "hidden_size": 32,
-    "num_hidden_layers": 2,
+    "num_hidden_layers": 1,
     "num_attention_heads": 4,
     "intermediate_size": 64,
     "max_position_embeddings": 16,
@@ -241,9 +241,8 @@ def test_parts_from_several_modeling_files_are_all_optimized(toy, toy_text, tmp_
 
 def test_a_users_subclass_keeps_its_class_and_gets_optimized_parts(toy):
     module = importlib.import_module(f"{toy()}.modeling_toy")
-    user = importlib.import_module(
-        f"{toy('from ' + module.__name__ + ' import ToyModel' + chr(10) * 2 + 'class Mine(ToyModel): pass', 'mine')}.mine"
-    )
+    text = f"from {module.__name__} import ToyModel\n\n\nclass Mine(ToyModel):\n    pass\n"
+    user = importlib.import_module(f"{toy(text, module='mine')}.mine")
     model = rewriter.optimize(user.Mine(layers=1))
     assert type(model) is user.Mine
     assert type(model.encoder) is not module.ToyEncoder
@@ -307,7 +306,7 @@ def test_a_model_with_nothing_to_rewrite_is_refused_with_the_reason(toy, toy_tex
     assert without_loop != toy_text
     module = importlib.import_module(f"{toy(without_loop)}.modeling_toy")
     model = module.ToyModel()
-    with pytest.raises(RewriterError, match="ToyModel cannot be optimized: .*modeling_toy: no pass found") as caught:
+    with pytest.raises(RewriterError, match=r"ToyModel cannot be optimized: .*modeling_toy: no pass found") as caught:
         rewriter.optimize(model)
     assert caught.value.exit_code == 1
     assert type(model) is module.ToyModel
@@ -329,3 +328,20 @@ def test_a_class_of_the_script_itself_is_refused(toy):
         rewriter.optimize(model)
     with pytest.raises(RewriterError, match="ToyEncoder is defined by the script itself"):
         rewriter.optimize(type(model))
+
+
+def test_a_model_without_any_of_the_rewritten_classes_is_refused(toy):
+    module = importlib.import_module(f"{toy()}.modeling_toy")
+    model = module.ToyLayer()
+    with pytest.raises(RewriterError, match="only ToyEncoder can be rewritten, and is no part of it"):
+        rewriter.optimize(model)
+    assert type(model) is module.ToyLayer
+
+
+def test_that_only_parts_are_optimized_is_said(toy, caplog):
+    module = importlib.import_module(f"{toy()}.modeling_toy")
+    module.ToyModel.__module__ = "__main__"
+    model = rewriter.optimize(module.ToyModel(layers=1))
+    assert type(model) is module.ToyModel
+    assert type(model.encoder) is not module.ToyEncoder
+    assert "ToyModel itself was left as it is" in caplog.text

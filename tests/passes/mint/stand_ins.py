@@ -139,7 +139,9 @@ def _gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     return _tensor(0.5 * value * (1 + np.tanh(inner)), None, input)
 
 
-def _layer_norm(input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
+def _layer_norm(
+    input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Tensor:
     count = 1 if isinstance(normalized_shape, int) else len(normalized_shape)
     axes = tuple(range(-count, 0))
     value = _array(input).astype(np.float64)
@@ -178,7 +180,13 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 def _conv2d(
-    input: Tensor, weight: Tensor, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    input: Tensor,
+    weight: Tensor,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
 ) -> Tensor:
     if groups != 1 or _pair(dilation) != (1, 1):
         raise NotImplementedError("one group, no dilation")

@@ -1,0 +1,69 @@
+"""Every example of every pass is a test: before becomes after, twins stay, and a second run changes nothing."""
+
+import pytest
+
+from rewriter import Outcome, pipeline, plugins, source
+from rewriter.ordering import ordered
+from rewriter.targets import Target
+
+
+def all_examples():
+    found = []
+    for plugin, item in plugins.load().passes():
+        if plugin == "builtin":
+            found += [pytest.param(item, example, id=f"{item.name}: {example.title}") for example in item.examples]
+    return found
+
+
+def run(item, example, text):
+    target = Target.parse(example.device, example.mindspore)
+    result = pipeline.run(source.parse(text.encode(), name="example.py"), [item], target)
+    assert not result.failures
+    return result
+
+
+@pytest.mark.parametrize(("item", "example"), all_examples())
+def test_example(item, example):
+    result = run(item, example, example.before)
+    if example.after is None:
+        assert result.data == example.before.encode(), "a twin that must not be rewritten was"
+        skipped = [site.reason for site in result.sites if site.outcome is Outcome.SKIPPED]
+        assert not result.count(Outcome.REWRITTEN)
+        if example.reason:
+            assert any(example.reason in reason for reason in skipped), skipped
+    else:
+        assert result.text == example.after
+        assert result.count(Outcome.REWRITTEN)
+
+
+@pytest.mark.parametrize(("item", "example"), all_examples())
+def test_a_second_run_changes_nothing(item, example):
+    after = run(item, example, example.before)
+    again = run(item, example, after.text)
+    assert again.data == after.data
+    assert not again.count(Outcome.REWRITTEN), [site.reason for site in again.sites]
+
+
+@pytest.mark.parametrize(("item", "example"), all_examples())
+def test_all_passes_together_take_it(item, example, builtin_passes):
+    """No pass stumbles over another one's example, and together they settle in one run."""
+    target = Target.parse(example.device, example.mindspore)
+    first = pipeline.run(source.parse(example.before.encode()), builtin_passes, target)
+    assert not first.failures
+    compile(first.data, "example", "exec", dont_inherit=True)
+    second = pipeline.run(source.parse(first.data), builtin_passes, target)
+    assert second.diff() == ""
+
+
+def test_every_pass_has_a_name_a_summary_and_both_kinds_of_examples(builtin_passes):
+    for item in ordered(builtin_passes):
+        assert item.name == item.name.lower().strip()
+        assert len(item.summary) > 20, item.name
+        assert item.examples, item.name
+
+
+def test_constraints_name_passes_that_exist(builtin_passes):
+    """A misspelt name in `after` or `before` would be ignored in silence."""
+    known = {item.name for item in builtin_passes}
+    for item in builtin_passes:
+        assert {*item.after, *item.before, *item.requires} <= known, item.name
