@@ -144,7 +144,7 @@ def is_result(path: Path, data: bytes) -> bool:
 def _folder(path: Path) -> Path:
     from platformdirs import user_state_path
 
-    return user_state_path("rewriter") / "backups" / _digest(str(path.resolve()).encode())[:16]
+    return user_state_path("rewriter") / "backups" / _digest(os.fsencode(path.resolve()))[:16]
 
 
 def _read(folder: Path) -> Backup | None:

@@ -70,8 +70,7 @@ def find_module(dotted: str) -> Path | None:
         if spec is None:
             return None
         if depth == len(parts) - 1:
-            origin = Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
-            return origin
+            return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
         if spec.submodule_search_locations is None:
             return None
         places = list(spec.submodule_search_locations)
@@ -88,8 +87,8 @@ def output_path(source: Path, output: str | None) -> Path:
 
     Args:
         source: The input file.
-        output: A `.py` file or a folder; None for `<name>_rewritten.py` beside the input, or in the working directory for
-            the file of an installed package.
+        output: A `.py` file or a folder; None for `<name>_rewritten.py` beside the input, or in the working directory
+            for the file of an installed package.
     """
     if output is None:
         folder = Path.cwd() if is_installed(source) else source.parent

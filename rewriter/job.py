@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import api, files, pipeline, source
 from .inputs import output_path
+from .ordering import ordered
 from .passes import Outcome
 from .pipeline import Result
 from .plugins import PluginHost
@@ -65,12 +66,20 @@ class Job:
     output: str | None = None
     asked: tuple[str, ...] = ()
 
+    def check(self) -> None:
+        """Make sure that the passes can run at all, before any file is touched.
+
+        Raises:
+            RewriterError: A pass is unknown, or their order is a cycle.
+        """
+        ordered(api.select(self.host, self.passes))
+
     def run(self, path: Path, progress: Callable[[str], None] = lambda name: None) -> FileOutcome:
         """Rewrite `path` and write the result.
 
         Raises:
-            RewriterError: The file cannot be read, is no modeling file, or the result cannot be written. Nothing is left
-                half done.
+            RewriterError: The file cannot be read, is no modeling file, or the result cannot be written. Nothing is
+                left half done.
         """
         file = source.read(path)
         place = path if self.mode is Mode.IN_PLACE else output_path(path, self.output)

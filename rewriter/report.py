@@ -81,7 +81,7 @@ class Report:
             self.console.print(f"  {escape(outcome.note)}")
         if outcome.written is not None:
             added, removed = _diff_size(result.diff())
-            self.console.print(f"  wrote [bold]{escape(str(outcome.written))}[/bold]  (+{added} −{removed} lines)")
+            self.console.print(f"  wrote [bold]{escape(str(outcome.written))}[/bold]  (+{added} -{removed} lines)")
 
     def error(self, error: RewriterError, *, source: str | None = None) -> None:
         """Add a mistake to the JSON document, and its exit code; the text of it is for standard error, not here."""
@@ -126,14 +126,15 @@ class Report:
         skipped = [site for site in sites if site.outcome is not Outcome.REWRITTEN]
         by_pass = Counter(site.pass_name for site in rewritten)
         for name, count in by_pass.items():
-            self.console.print(f"  [green]{escape(name)}[/green]: {count} {'site' if count == 1 else 'sites'} rewritten")
+            noun = "site" if count == 1 else "sites"
+            self.console.print(f"  [green]{escape(name)}[/green]: {count} {noun} rewritten")
         if self._verbose:
             for site in sites:
                 self._print_site(site)
             return
         reasons = Counter((site.pass_name, site.what, site.reason) for site in skipped)
         for (name, what, reason), count in reasons.most_common(_SHOWN_SKIPS):
-            times = f" ×{count}" if count > 1 else ""
+            times = f" ({count} times)" if count > 1 else ""
             self.console.print(f"  [yellow]{escape(name)} left {escape(what)}{times}:[/yellow] {escape(reason)}")
         if len(reasons) > _SHOWN_SKIPS:
             self.console.print(f"  … and {len(reasons) - _SHOWN_SKIPS} more reasons; -v lists every site")

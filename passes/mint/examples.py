@@ -83,7 +83,6 @@ class Sum(nn.Cell):
         return F.exp(x) + P.tanh(mint)
 """,
         after="""\
-import mindspore.ops as F
 from mindspore import nn
 from mindspore import mint as ms_mint
 
@@ -206,7 +205,7 @@ class Output(nn.Cell):
     def __init__(self, config):
         super().__init__()
         self.dropout = mint.nn.Dropout(p=config.dropout)
-        self.activation = mint.nn.GELU('none')
+        self.activation = mint.nn.GELU("none")
 
     def freeze(self):
         for _, cell in self.cells_and_names():

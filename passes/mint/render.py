@@ -44,17 +44,24 @@ def rewritten_call(
 def _argument(placed: Placed, args: Sequence[cst.Arg], use: Callable[[str], str]) -> cst.Arg:
     if not placed.given:
         text = use(placed.text) if placed.text.startswith("mindspore.") else placed.text
-        return cst.Arg(cst.parse_expression(text), keyword=cst.Name(placed.keyword), equal=_EQUAL)
+        return cst.Arg(_constant(text), keyword=cst.Name(placed.keyword), equal=_EQUAL)
     arg = args[placed.given[0]]
     if len(placed.given) > 1:
         last = args[placed.given[-1]]
         arg = cst.Arg(_tuple([args[index] for index in placed.given]), comma=last.comma)
     elif placed.text:
-        arg = arg.with_changes(value=cst.parse_expression(placed.text))
+        arg = arg.with_changes(value=_constant(placed.text))
     if not placed.keyword:
         return arg
     equal = arg.equal if arg.keyword is not None else _EQUAL
     return arg.with_changes(keyword=cst.Name(placed.keyword), equal=equal)
+
+
+def _constant(text: str) -> cst.BaseExpression:
+    value = cst.parse_expression(text)
+    if isinstance(value, cst.SimpleString) and value.quote == "'":
+        return value.with_changes(value=f'"{value.raw_value}"')
+    return value
 
 
 def _tuple(args: Sequence[cst.Arg]) -> cst.Tuple:

@@ -137,7 +137,6 @@ class Row(_Entry):
         safety: `exact` when the bits are the same, `rounding` when the last ones may differ.
         same_object: Both names are one function.
         source_runs: Where the source itself runs on a CPU.
-        documented_as: The signature that the installed library reports, where it hides the real one.
         examples: Argument lists, parameter by parameter, that the tests execute.
         styles: In which styles of call the examples hold.
         call: For a layer: what the tests call it with.
@@ -166,7 +165,6 @@ class Row(_Entry):
     safety: Literal["exact", "rounding"] = "exact"
     same_object: bool = False
     source_runs: Literal["eager and jit", "eager", "neither"] = "eager and jit"
-    documented_as: str = ""
     examples: tuple[str, ...]
     styles: tuple[Style, ...] = ("positional", "keyword", "reordered")
     call: str = ""

@@ -8,6 +8,7 @@ import typer
 
 from ..errors import RewriterError
 from . import apply, bench, passes, run, undo, verify
+from .session import complain
 
 app = typer.Typer(
     name="rewriter",
@@ -55,13 +56,5 @@ def main() -> None:
     try:
         app()
     except RewriterError as error:
-        typer.secho(f"error: {error.message}", fg="red", err=True)
-        if error.hint:
-            typer.echo(error.hint, err=True)
+        complain(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; nothing was left half done", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)

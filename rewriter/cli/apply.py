@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +19,14 @@ from .options import (
     VersionOption,
     choose,
 )
+from .session import complain, reporting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..equivalence.adapters import ModelAdapter
+    from ..job import Job
+    from ..report import Report
 
 
 def command(
@@ -48,8 +60,12 @@ def command(
 ) -> None:
     """Rewrite modeling files for static graphs.
 
-    The file is parsed, never executed, and MindSpore is not imported (unless --verify or --bench asks to run the result).
+    The file is parsed, never executed, and MindSpore is not imported (unless --verify or --bench asks to run it).
     The result goes to NAME_rewritten.py beside the input (for an installed module: to the working directory), or to -o.
+
+    One file that fails does not stop the others. Exit codes: 0 all were rewritten, or had been before; 1 nothing to
+    rewrite was found, a pass asked for did nothing, a verdict is different, or --check found work; 2 usage, an input
+    that cannot be read, or a place that cannot be written. The worst of all files counts.
 
     Examples:
 
@@ -59,36 +75,88 @@ def command(
 
       rewriter apply modeling_clip.py --target ascend --passes mint --check
     """
-    from .. import inputs as input_layer
     from ..errors import RewriterError
+    from ..inputs import refuse_clashes
     from ..job import Job, Mode
-    from ..report import Report
+
+    mode = Mode.CHECK if check else Mode.IN_PLACE if in_place else Mode.WRITE
+    with reporting(as_json=json, verbose=verbose, diff=diff) as report:
+        _refuse_contradictions(output, in_place=in_place, check=check, runs=verify or bench)
+        choices = choose(plugin, no_plugin, passes, target, mindspore)
+        job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked)
+        job.check()
+        files = _files(inputs, output, report)
+        if output is not None and output.endswith(".py") and len(files) > 1:
+            raise RewriterError(f"-o {output} names one file, but there are {len(files)} inputs", hint="Name a folder.")
+        if mode is Mode.WRITE:
+            refuse_clashes(files, output)
+        adapters = choices.host.model_adapters() if verify else ()
+        for path in files:
+            with _isolated(str(path), report, verbose=verbose):
+                _one(path, job, report, adapters, verify=verify, bench=bench)
+        report.broken_plugins(choices.host.broken)
+
+
+def _refuse_contradictions(output: str | None, *, in_place: bool, check: bool, runs: bool) -> None:
+    from ..errors import RewriterError
 
     if in_place and output is not None:
         raise RewriterError("--in-place and -o exclude each other")
-    choices = choose(plugin, no_plugin, passes, target, mindspore)
-    files = [path for text in inputs for path in input_layer.resolve(text)]
-    if output is not None and output.endswith(".py") and len(files) > 1:
-        raise RewriterError(f"-o {output} names one file, but there are {len(files)} inputs", hint="Name a folder.")
-    mode = Mode.CHECK if check else Mode.IN_PLACE if in_place else Mode.WRITE
-    report = Report(as_json=json, verbose=verbose, diff=diff)
-    job = Job(choices.host, choices.passes, choices.target, mode, output)
-    failed = False
-    for path in files:
-        with report.progress(str(path)) as step:
-            outcome = job.run(path, step)
-        report.add(outcome)
-        failed = failed or outcome.exit_code != 0
-        if outcome.written is None or outcome.exit_code:
-            continue
-        if verify:
-            from .verify import prove
+    if check and runs:
+        raise RewriterError("--check writes nothing, so there is nothing for --verify or --bench to run")
+    if in_place and runs:
+        raise RewriterError(
+            "--in-place leaves no original for --verify or --bench to compare with",
+            hint="Apply to another file first, with --verify; then --in-place.",
+        )
 
-            failed = prove(str(path), str(outcome.written), report) or failed
-        if bench:
-            from .bench import measure
 
-            measure(str(path), str(outcome.written), report)
-    report.broken_plugins(choices.host.broken)
-    report.close()
-    raise typer.Exit(1 if failed else 0)
+def _files(inputs: list[str], output: str | None, report: Report) -> list[Path]:
+    """Return the files that `inputs` stand for, each once; what stands for none is reported."""
+    from ..inputs import resolve
+
+    folder = Path(output) if output and not output.endswith(".py") else None
+    found: dict[Path, Path] = {}
+    for text in inputs:
+        with _isolated(text, report):
+            for path in resolve(text, leave_out=folder):
+                found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+@contextlib.contextmanager
+def _isolated(source: str, report: Report, *, verbose: bool = False) -> Iterator[None]:
+    """Report what goes wrong with one input, and let the others go on."""
+    from ..errors import RewriterError
+
+    try:
+        yield
+    except RewriterError as error:
+        complain(error)
+        report.error(error, source=source)
+    except Exception as error:  # a bug of ours; the files that are left should not suffer
+        if verbose:
+            traceback.print_exc()
+        wrapped = RewriterError(
+            f"{source}: internal error, {type(error).__name__}: {error}",
+            hint="This is a bug in rewriter. The file is as it was; -v shows the traceback.",
+            exit_code=1,
+        )
+        complain(wrapped)
+        report.error(wrapped, source=source)
+
+
+def _one(path: Path, job: Job, report: Report, adapters: Sequence[ModelAdapter], *, verify: bool, bench: bool) -> None:
+    with report.progress(str(path)) as step:
+        outcome = job.run(path, step)
+    report.add(outcome)
+    if outcome.written is None:
+        return
+    if verify:
+        from .verify import prove
+
+        prove(str(path), str(outcome.written), report, adapters=adapters)
+    if bench:
+        from .bench import measure
+
+        measure(str(path), str(outcome.written), report)

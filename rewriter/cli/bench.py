@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import JsonOption
+from .session import reporting
 
 if TYPE_CHECKING:
     from ..report import Report
@@ -34,12 +35,11 @@ def command(
 
     Example:  rewriter bench modeling_bert.py modeling_bert_rewritten.py --peers hand,trace
     """
-    from ..report import Report
-
-    report = Report(as_json=json)
     names = tuple(name.strip() for name in peers.split(",") if name.strip())
-    measure(original, rewritten, report, size=size, batch=batch, rounds=rounds, models=tuple(model or ()), peers=names)
-    report.close()
+    with reporting(as_json=json) as report:
+        measure(
+            original, rewritten, report, size=size, batch=batch, rounds=rounds, models=tuple(model or ()), peers=names
+        )
 
 
 def measure(

@@ -7,14 +7,29 @@ from typing import Annotated
 
 import typer
 
+from .session import complain
+
 
 def command(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files rewritten with --in-place.")],
     force: Annotated[bool, typer.Option("--force", help="Restore even if the file was edited since.")] = False,
 ) -> None:
-    """Restore, byte for byte, the files that `rewriter apply --in-place` changed."""
-    from .. import files
+    """Restore, byte for byte, the files that `rewriter apply --in-place` changed.
 
+    One file that cannot be restored does not stop the others; the worst exit code counts.
+
+    Example:  rewriter undo modeling_bert.py
+    """
+    from .. import files
+    from ..errors import RewriterError
+
+    worst = 0
     for path in paths:
-        files.undo(path, force=force)
-        typer.echo(f"restored {path}")
+        try:
+            files.undo(path, force=force)
+        except RewriterError as error:
+            complain(error)
+            worst = max(worst, error.exit_code)
+        else:
+            typer.echo(f"restored {path}")
+    raise typer.Exit(worst)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import JsonOption, NoPluginOption, PluginOption, choose
+from .session import reporting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,16 +34,25 @@ def command(
 ) -> None:
     """Run both files and compare every output, in eager mode and compiled.
 
-    Executes both files. Exit code 1 when an output, a type, a signature or a parameter differs.
-    """
-    from ..report import Report
+    Executes both files. Exit codes: 0 identical or equivalent; 1 an output, a type, a signature or a parameter differs,
+    or a compiled method ran uncompiled; 2 usage, or a file that cannot be loaded.
 
-    report = Report(as_json=json)
-    failed = prove(
-        original, rewritten, report, full=full, seed=seed, only=case, listing=list_cases, tolerance=tolerance
-    )
-    report.close()
-    raise typer.Exit(1 if failed else 0)
+    Example:  rewriter verify modeling_bert.py modeling_bert_rewritten.py --full
+    """
+    with reporting(as_json=json) as report:
+        host = choose(plugin, no_plugin).host
+        prove(
+            original,
+            rewritten,
+            report,
+            full=full,
+            seed=seed,
+            only=case,
+            listing=list_cases,
+            tolerance=tolerance,
+            adapters=host.model_adapters(),
+        )
+        report.broken_plugins(host.broken)
 
 
 def prove(
@@ -56,8 +66,8 @@ def prove(
     listing: bool = False,
     tolerance: float | None = None,
     adapters: Sequence[ModelAdapter] = (),
-) -> bool:
-    """Verify and report; return whether the proof failed.
+) -> None:
+    """Verify and report; a failed proof is a promise that failed.
 
     The arguments are those of `rewriter.equivalence.verify`; `listing` prints the cases and runs none.
     """
@@ -66,11 +76,11 @@ def prove(
 
     level = "full" if full else "quick"
     if listing:
-        cases = list_cases(original, level=level, seed=seed)
+        cases = list_cases(original, level=level, seed=seed, adapters=adapters)
         for case in cases:
             report.put("cases", {"id": case.id, "model": case.model, "description": case.description})
         render_cases(cases, report.console)
-        return False
+        return
     with report.progress("verify") as step:
         verdict = verify(
             original,
@@ -84,4 +94,4 @@ def prove(
         )
     report.put("verdicts", verdict.to_json())
     render(verdict, report.console)
-    return not verdict.ok
+    report.worsen(0 if verdict.ok else 1)

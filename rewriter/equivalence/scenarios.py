@@ -7,12 +7,14 @@ in `SCENARIOS`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from .cases import CALL, RELOAD, TRAIN, TRAIN_PLAIN, Case
 from .compiled import Observed
+from .stand_ins import missing_kernel, standing_in
 from .statistics import OutputDifference, Status, compare
-from .subject import Outcome, Subject
+from .subject import Outcome, Subject, first_line
 from .verdict import JIT, CaseResult, ModeResult
 
 Scenario = Callable[[Subject, Case, Observed], CaseResult]
@@ -21,9 +23,22 @@ Scenario = Callable[[Subject, Case, Observed], CaseResult]
 def call(subject: Subject, case: Case, seen: Observed) -> CaseResult:
     """One call in evaluation mode.
 
-    The first of a subject is repeated on the original: what does not repeat itself cannot be compared.
+    The first of a subject is repeated on the original: what does not repeat itself cannot be compared. Where the device
+    has no kernel for the original, stand-ins take part in all modes.
     """
     expected = subject.ask_original(case)
+    lacking = missing_kernel(expected.error)
+    if not lacking:
+        return _compare_calls(subject, case, seen, expected)
+    with standing_in():
+        expected = subject.ask_original(case)
+        if missing_kernel(expected.error):
+            return _unverified(case, f"the original cannot run here: no kernel for {missing_kernel(expected.error)}")
+        result = _compare_calls(subject, case, seen, expected)
+        return replace(result, note=f"with a stand-in for {lacking}, which has no kernel here")
+
+
+def _compare_calls(subject: Subject, case: Case, seen: Observed, expected: Outcome) -> CaseResult:
     if expected.error is None and not subject.checked_repetition:
         if not _equal(expected, subject.ask_original(case)):
             return _unverified(case, "the original answers differently when it is called again")
@@ -128,7 +143,7 @@ def _unverified(case: Case, reason: str) -> CaseResult:
 
 
 def _first_line(error: Any) -> str:
-    return str(error).strip().partition("\n")[0]
+    return first_line(str(error))
 
 
 SCENARIOS: dict[str, Scenario] = {

@@ -158,6 +158,29 @@ def test_a_class_whose_original_answers_nothing_is_unverified(check):
     assert verdict.status is Status.UNVERIFIED
 
 
+def test_a_kernel_that_the_twin_lacks_is_no_difference_and_no_proof(check):
+    """As in a twin for another device. MindSpore reports such a failure late, at the next call: that one is not to blame."""
+    verdict = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half", "train plain", "plain"])
+    assert statuses(verdict) == {"plain": "identical", "half": "unverified", "train plain": "identical"}
+    half = next(case for case in verdict.cases if case.id == "half")
+    assert "no kernel for Arange" in half.modes[0].differences[0].message
+    assert verdict.status is Status.UNVERIFIED
+
+
+def test_a_kernel_that_both_lack_leaves_the_class_unverified(check):
+    verdict = check(both=(("/ 2", "/ 2 + mindspore.mint.arange(4)"),), cases=["half"])
+    assert verdict.cases[0].unverified == "the original cannot run here: no kernel for Arange"
+
+
+def test_a_stand_in_computes_the_reference_where_the_original_lacks_a_kernel(check):
+    einsum, matmul = "ops.einsum('ij,kj->ik', x, x)", "ops.matmul(x, x.T)"
+    same = check((einsum, matmul), both=(("self.dense(x) / 2", einsum),), cases=["half"])
+    assert statuses(same)["half"] in ("identical", "equivalent")
+    assert same.cases[0].note == "with a stand-in for Einsum, which has no kernel here"
+    other = check((einsum, f"{matmul} * 1.001"), both=(("self.dense(x) / 2", einsum),), cases=["half"])
+    assert statuses(other) == {"half": "different"}
+
+
 def test_a_wrong_call_that_the_original_accepts_is_no_proof(check):
     verdict = check(
         both=(("y = self.dropout", "x = x if x.shape[1] == 4 else ops.ones((2, 4))\n        y = self.dropout"),),

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
-from rewriter import pipeline
+from rewriter import pipeline, targets
 from rewriter.errors import RewriterError
 from rewriter.runtime import cache
 
@@ -140,6 +141,8 @@ def test_an_entry_depends_on_all_that_decides_the_text(folder, model, tmp_path, 
     model.write_text(MODEL + "\n# a word\n", encoding="utf-8")
     keys.append(key())
     monkeypatch.setattr(cache, "__version__", "999")
+    keys.append(key())
+    monkeypatch.setattr(targets, "installed_mindspore", lambda: Version("2.8.0"))
     keys.append(key())
     assert len(set(keys)) == len(keys)
 

@@ -127,6 +127,7 @@ def test_a_rewriting_that_does_not_import_gives_way_to_the_original(toy, toy_tex
     module = importlib.import_module(f"{name}.modeling_toy")
     assert "no_such_thing" in caplog.text
     assert module.STATE == []
+    assert not hasattr(module, "_compiled")  # of the rewritten file, which got that far
     assert not hook.is_rewritten(module)
     assert Path(module.__file__).parent.name == name
     assert module.__spec__.origin == module.__file__

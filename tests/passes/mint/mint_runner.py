@@ -381,6 +381,17 @@ def _registers_cells() -> str:
     return "the cell is told of train()" if holder.layer.training else ""
 
 
+def _aliases(rows: list[Row], table: Table) -> dict[str, bool]:
+    """Return other name of a source → whether it is the same function, for the names that exist."""
+    found = {}
+    for other, short in table.alias.items():
+        for row in rows:
+            name = other + row.source.rpartition(".")[2]
+            if row.kind == "function" and row.source.rpartition(".")[0] + "." == short and _exists(name):
+                found[name] = resolve(name) is resolve(row.source) and table.canonical(name) == row.source
+    return found
+
+
 def main(library: str, result: Path) -> None:
     """Execute the rows and the refusals of one library and write what was seen as JSON.
 
@@ -389,7 +400,8 @@ def main(library: str, result: Path) -> None:
     `source_jit`, the same for a source that does not run everywhere; `aliases`, whether writing into the result changes an
     argument, for both sides; `ascend`, how the sides differ when mindnlp takes the branch for Ascend; `signature`, as the
     library reports it. `refusals`: what contradicts their evidence. `missing`: sources that do not exist. `apis`: for each
-    replacement, its signature and documented platforms.
+    replacement, its signature and documented platforms. `same_objects`: sources that are their replacement. `aliases`: other
+    name of a source → whether it is the same function.
     """
     imports = ""
     if library == "mindnlp":
@@ -399,6 +411,8 @@ def main(library: str, result: Path) -> None:
         imports = "import mindnlp.core.ops\nimport mindnlp.core.nn.functional\nfrom mindnlp import core"
     table = load()
     rows = [row for row in table.rows.values() if row.source.startswith(library + ".")]
+    if library == "mindnlp":  # it patches the methods of Tensor
+        rows += [row for row in table.rows.values() if row.kind == "method"]
     refusals = [one for one in table.refusals.values() if one.source.startswith(library + ".")]
     names = [one.source.removesuffix(".*") for one in (*rows, *refusals)]
     with tempfile.TemporaryDirectory() as folder:
@@ -410,6 +424,8 @@ def main(library: str, result: Path) -> None:
             for name, api in table.api.items()
         }
         report["signatures"] = {row.source: signature(row.source) for row in rows if _exists(row.source)}
+        report["same_objects"] = [row.source for row in rows if resolve(row.source) is resolve(row.to)]
+        report["aliases"] = _aliases(rows, table)
         report["rows"] = execute(rows, table, Path(folder), imports)
     result.write_text(json.dumps(report, indent=1), encoding="utf-8")
 
