@@ -1,4 +1,4 @@
-"""From the arguments of a source call to those of its replacement, by a row of the table. Knows nothing of syntax trees.
+"""From the arguments of a source call to those of its replacement, by a row of the table.
 
 The plan keeps the arguments in the order in which they were written, so that they are evaluated in that order.
 """
@@ -200,7 +200,10 @@ def is_literal(text: str, kind: LiteralKind) -> bool:
         return False
     if isinstance(value, bool):
         return False
-    return isinstance(value, {"int": int, "number": (int, float), "str": str}[kind])
+    return isinstance(value, _KINDS[kind])
+
+
+_KINDS: dict[LiteralKind, tuple[type, ...]] = {"int": (int,), "number": (int, float), "str": (str,)}
 
 
 def same_literal(text: str, default: str | None) -> bool:

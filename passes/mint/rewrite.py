@@ -25,8 +25,8 @@ METHOD = "mindspore.Tensor."
 class MintPass(Pass):
     """Spell framework calls as `mindspore.mint` where the target has the kernels, or back where it has not.
 
-    A call becomes its replacement in the API table when its arguments map one to one and the replacement is known to run
-    on the target: on a CPU by having been run, elsewhere by its documentation. `portable` asks for every device.
+    A call becomes its replacement in the API table when its arguments map one to one and the replacement is known to
+    run on the target: on a CPU by having been run, elsewhere by its documentation. `portable` asks for every device.
     """
 
     name = "mint"

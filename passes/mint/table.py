@@ -55,7 +55,7 @@ class Api(_Entry):
     Attributes:
         signature: Its parameters, written as in a `def`.
         since: The oldest MindSpore version in which it was seen with this signature.
-        cpu: `probe VERSION` when it ran in eager mode and in jit, VERSION being the oldest it did in; else what it lacks.
+        cpu: `probe VERSION` when it ran in eager mode and in jit, VERSION being the oldest; else what it lacks.
         gpu: `docs VERSION` when its documentation names the platform, VERSION being the oldest; empty when it does not.
         ascend: As `gpu`.
     """

@@ -17,8 +17,8 @@ Resolve = Callable[[cst.CSTNode], "str | None"]
 class Tensors:
     """Tells tensors from what only looks like one.
 
-    A name is certainly a tensor when it is a parameter annotated as one and never bound again, or when it is bound once,
-    to an expression that certainly is one.
+    A name is certainly a tensor when it is a parameter annotated as one and never bound again, or when it is bound
+    once, to an expression that certainly is one.
 
     Args:
         table: The API table: its functions give tensors unless a row says otherwise.
@@ -114,17 +114,11 @@ def _plain_assignment(node: cst.CSTNode) -> tuple[str, cst.BaseExpression] | Non
 
 def _bound_otherwise(node: cst.CSTNode) -> Iterator[str]:
     """Yield the names that a node binds in another way, or may bind: more is safer than less."""
-    if isinstance(node, cst.AssignTarget):
+    if isinstance(node, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For, cst.CompFor, cst.NamedExpr)):
         yield from _names(node.target)
-    elif isinstance(node, (cst.AugAssign, cst.AnnAssign, cst.For, cst.CompFor, cst.NamedExpr)):
-        yield from _names(node.target)
-    elif isinstance(node, (cst.AsName, cst.DelTarget if hasattr(cst, "DelTarget") else cst.Del)):
+    elif isinstance(node, (cst.AsName, cst.Del, cst.ImportAlias, cst.Global, cst.Nonlocal)):
         yield from _names(node)
-    elif isinstance(node, (cst.Global, cst.Nonlocal)):
-        yield from (item.name.value for item in node.names)
-    elif isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-        yield node.name.value
-    elif isinstance(node, (cst.MatchAs, cst.MatchStar)) and node.name is not None:
+    elif isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.MatchAs, cst.MatchStar)) and node.name is not None:
         yield node.name.value
 
 

@@ -116,7 +116,7 @@ def process(tmp_path: Path) -> Callable[..., Run]:
     return run
 
 
-BLOCKED = '''\
+BLOCKED = """\
 from importlib.machinery import PathFinder
 
 real = PathFinder.find_spec.__func__
@@ -129,7 +129,7 @@ def find_spec(cls, name, path=None, target=None):
 
 
 PathFinder.find_spec = classmethod(find_spec)
-'''
+"""
 
 
 @pytest.fixture

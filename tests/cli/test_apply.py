@@ -411,7 +411,8 @@ class TestSettings:
         (workplace / "tools").mkdir()
         (workplace / "tools" / "my_pass.py").write_text(PLUGIN, encoding="utf-8")
         (workplace / "pyproject.toml").write_text(
-            '[tool.rewriter]\npasses = ["hello"]\nplugins = ["tools/my_pass.py"]\ntarget = "cpu"\nmindspore = "2.8.0"\n',
+            '[tool.rewriter]\npasses = ["hello"]\nplugins = ["tools/my_pass.py"]\n'
+            'target = "cpu"\nmindspore = "2.8.0"\n',
             encoding="utf-8",
         )
         run = cli("apply", toy, "--json", "-o", "result.py")

@@ -40,7 +40,9 @@ class TestUnreadable:
         assert path.read_text(encoding="utf-8").startswith("from mindspore")
         assert not list(workplace.glob("*_rewritten.py"))
 
-    @pytest.mark.parametrize("text", ["if x:\n", "'''open", "  indented", "x = 1\n\ty = 2\n", "print 'two'", "x = 0777"])
+    @pytest.mark.parametrize(
+        "text", ["if x:\n", "'''open", "  indented", "x = 1\n\ty = 2\n", "print 'two'", "x = 0777"]
+    )
     def test_other_things_that_are_not_python(self, cli, workplace, text):
         (workplace / "modeling_bad.py").write_text(text, encoding="utf-8")
         run = cli("apply", "modeling_bad.py")
@@ -61,13 +63,17 @@ class TestUnreadable:
         assert run.code == 2
         assert "UTF-8" in run.err
 
-    @pytest.mark.parametrize("data", [b"\x00\x01\x02", b"x = 1\n\x00\n", b"\xff\xfex\x00", b"# coding: nonsense\nx = 1\n"])
+    @pytest.mark.parametrize(
+        "data", [b"\x00\x01\x02", b"x = 1\n\x00\n", b"\xff\xfex\x00", b"# coding: nonsense\nx = 1\n"]
+    )
     def test_bytes_that_are_no_text(self, cli, workplace, data):
         (workplace / "modeling_bad.py").write_bytes(data)
         assert cli("apply", "modeling_bad.py").code == 2
         assert (workplace / "modeling_bad.py").read_bytes() == data
 
-    @pytest.mark.parametrize("name", ["missing.py", "no/such/folder/", "./modeling_missing", "nothing.of.this.name", ""])
+    @pytest.mark.parametrize(
+        "name", ["missing.py", "no/such/folder/", "./modeling_missing", "nothing.of.this.name", ""]
+    )
     def test_not_there(self, cli, name):
         run = cli("apply", name)
         assert run.code == 2
@@ -115,7 +121,7 @@ class TestNothingToRewrite:
             ("", "empty"),
             ("\n  \n", "empty"),
             ("x = 1\n", "not a MindSpore modeling file"),
-            ("import torch\nfrom torch import nn\n\n\nclass A(nn.Module):\n    def forward(self, x):\n        return x\n", "torch"),
+            ("from torch import nn\n\n\nclass A(nn.Module):\n    def forward(self, x):\n        return x\n", "torch"),
             ("from mindspore import nn\n\n\nclass A(nn.Cell):\n    pass\n", "construct"),
             ("from mindnlp.core import nn\n\n\nclass A(nn.Module):\n    pass\n", "forward"),
             (IDLE, "nothing matched"),
@@ -130,7 +136,9 @@ class TestNothingToRewrite:
         assert not (workplace / "modeling_idle_rewritten.py").exists()
 
     def test_a_torch_file_is_told_so(self, cli, workplace):
-        (workplace / "modeling_torch.py").write_text("import torch.nn as nn\n\nclass A(nn.Module): ...\n", encoding="utf-8")
+        (workplace / "modeling_torch.py").write_text(
+            "import torch.nn as nn\n\nclass A(nn.Module): ...\n", encoding="utf-8"
+        )
         run = cli("apply", "modeling_torch.py")
         assert run.code == 1
         assert "'torch'" in run.err
@@ -172,12 +180,12 @@ class TestSeveralInputs:
         assert not (workplace / "modeling_bug_rewritten.py").exists()
 
     def test_a_depth_of_nesting_that_nobody_writes(self, cli, toy, workplace):
-        deep = "[" * 90 + "]" * 90
-        sums = " + ".join(["x"] * 3000)
-        text = TOY.replace("        return x\n", f"        y = {deep}\n        z = {sums}\n        return x\n")
+        deep = " + ".join(["x"] * 900)
+        text = TOY.replace("        return x\n", f"        y = {deep}\n        return x\n")
         (workplace / "modeling_deep.py").write_text(text, encoding="utf-8")
         run = cli("apply", "modeling_deep.py", toy)
-        assert run.code in (0, 1, 2)
+        assert run.code == 2
+        assert "modeling_deep.py: an expression or block is nested too deeply" in run.err
         assert toy.with_name("modeling_toy_rewritten.py").exists()
 
 
@@ -324,6 +332,8 @@ class TestInterrupted:
 
 
 PLUGIN = '''
+import libcst as cst
+
 from rewriter import Pass, hookimpl
 
 
@@ -355,7 +365,9 @@ class TestPlugins:
 
         return write
 
-    @pytest.mark.parametrize("text", ["import nothing_of_this_name", "def f(:", "raise RuntimeError", "import sys; sys.exit(0)"])
+    @pytest.mark.parametrize(
+        "text", ["import nothing_of_this_name", "def f(:", "raise RuntimeError", "import sys; sys.exit(0)"]
+    )
     def test_one_that_does_not_import(self, cli, toy, plugin, text):
         """It was named, so going on without it is not what was asked for."""
         path = plugin(text)
@@ -412,7 +424,7 @@ class TestPlugins:
         assert "[/nonsense]: [x]: [/y]" in run.out
 
     def test_a_pass_that_writes_no_python_is_left_out(self, cli, toy, plugin):
-        body = "import libcst as cst; return context.tree.with_changes(footer=[cst.EmptyLine(whitespace=cst.SimpleWhitespace('')), cst.EmptyLine(comment=cst.Comment('#'), newline=cst.Newline()), *[]], header=[cst.EmptyLine(comment=cst.Comment('# coding: nonsense'))])"
+        body = "return context.tree.with_changes(header=[cst.EmptyLine(comment=cst.Comment('# coding: nonsense'))])"
         run = cli("apply", toy, "--plugin", plugin(body=body), "-o", "result.py")
         assert run.code == 0
         assert "pass mine failed" in run.out
@@ -479,5 +491,3 @@ def test_usage(cli, arguments):
     assert run.code == 2
     assert run.err
     assert run.out == ""
-
-

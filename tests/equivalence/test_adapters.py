@@ -159,7 +159,7 @@ def test_a_class_whose_original_answers_nothing_is_unverified(check):
 
 
 def test_a_kernel_that_the_twin_lacks_is_no_difference_and_no_proof(check):
-    """As in a twin for another device. MindSpore reports such a failure late, at the next call: that one is not to blame."""
+    """As in a twin for another device. MindSpore may report it again at the next call, which is not to blame."""
     verdict = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half", "train plain", "plain"])
     assert statuses(verdict) == {"plain": "identical", "half": "unverified", "train plain": "identical"}
     half = next(case for case in verdict.cases if case.id == "half")

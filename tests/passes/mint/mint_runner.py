@@ -27,10 +27,10 @@ from mindspore import Tensor
 from mint_cases import FIXTURES, cases
 from rewriter_passes.mint.table import Refusal, Row, Table, load
 
-HEADER = f"""import mindspore
+HEADER = """import mindspore
 import mindspore as ms
 from mindspore import Tensor, mint, nn, ops
-{{imports}}
+{imports}
 """
 PARAMETERS = ", ".join(FIXTURES)
 
@@ -395,13 +395,19 @@ def _aliases(rows: list[Row], table: Table) -> dict[str, bool]:
 def main(library: str, result: Path) -> None:
     """Execute the rows and the refusals of one library and write what was seen as JSON.
 
-    `rows`, for each row: `calls`, the source calls; `eager` and `jit`, how the two sides differ, empty when they agree;
-    `native_eager` and `native_jit`, the error of a replacement that lacks a kernel, or `ran`; `source_eager` and
-    `source_jit`, the same for a source that does not run everywhere; `aliases`, whether writing into the result changes an
-    argument, for both sides; `ascend`, how the sides differ when mindnlp takes the branch for Ascend; `signature`, as the
-    library reports it. `refusals`: what contradicts their evidence. `missing`: sources that do not exist. `apis`: for each
-    replacement, its signature and documented platforms. `same_objects`: sources that are their replacement. `aliases`: other
-    name of a source → whether it is the same function.
+    rows: for each row
+        calls: the source calls
+        eager, jit: how the two sides differ; empty when they agree
+        native_eager, native_jit: the error of a replacement that lacks a kernel, or `ran`
+        source_eager, source_jit: the same of a source that does not run everywhere
+        aliases: for both sides, whether writing into the result changes an argument
+        ascend: how the sides differ when mindnlp takes its branch for Ascend
+    signatures: source → its signature as Python reports it
+    apis: replacement → its signature and documented platforms
+    same_objects: the sources that are their replacement
+    aliases: other name of a source → whether it is the same function
+    refusals: refusal → what contradicts its evidence
+    missing: the sources that do not exist
     """
     imports = ""
     if library == "mindnlp":

@@ -1,8 +1,8 @@
 """Stand-ins for functions of `mindspore.mint` that have no kernel on a CPU, after their documentation.
 
-`EAGER` computes with numpy, so that it shares no code with what it is compared to. `GRAPH` is for jit, which cannot call
-numpy, and is written with operators that a CPU has. Both are needed for one check: a row of the table is right when the
-source call, the numpy form and, compiled, the operator form agree.
+`EAGER` computes with numpy, so that it shares no code with what it is compared to. `GRAPH` is for jit, which cannot
+call numpy, and is written with operators that a CPU has. Both are needed for one check: a row of the table is right
+when the source call, the numpy form and, compiled, the operator form agree.
 """
 
 from __future__ import annotations
@@ -431,6 +431,7 @@ GRAPH: dict[str, Callable[..., Any]] = {
     M + "logsumexp": _graph_logsumexp, M + "cumsum": _graph_cumsum, M + "outer": _graph_outer,
     M + "baddbmm": _graph_baddbmm, F + "gelu": _graph_gelu, F + "layer_norm": _graph_layer_norm,
     F + "leaky_relu": _graph_leaky_relu, F + "dropout": _graph_dropout, F + "conv2d": _graph_conv2d,
-    F + "mse_loss": _graph_mse_loss, M + "t": _graph_t, M + "nn.GELU": _GraphGELU, M + "nn.Conv2d": _GraphConv2d, M + "nn.Dropout": _GraphDropout,
+    F + "mse_loss": _graph_mse_loss, M + "t": _graph_t, M + "nn.GELU": _GraphGELU, M + "nn.Conv2d": _GraphConv2d,
+    M + "nn.Dropout": _GraphDropout,
     F + "cross_entropy": _graph_cross_entropy,
 }  # fmt: skip

@@ -22,7 +22,7 @@ HIDDEN = "(*args, **kwargs)"
 FAILS_ON_ASCEND = {
     "mindnlp.core.ops.permute": "input_perm=<tuple of int>",  # a list of axes: mindnlp hands it on to mint
     "mindnlp.core.ops.any": "missing 1 required positional argument: dim",  # mindnlp hands on None
-    "mindnlp.core.nn.functional.embedding": "The kernel Embedding unregistered",  # a primitive that cannot be stood in for
+    "mindnlp.core.nn.functional.embedding": "The kernel Embedding unregistered",  # a primitive has no stand-in
 }
 """Sources of mindnlp that raise themselves in the branch for Ascend, with a part of what they say."""
 
@@ -70,7 +70,9 @@ def test_result_shares_memory_as_the_source_does(row, seen):
             assert all(isinstance(flag, bool) for flag in one["aliases"]), one["aliases"]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if TABLE.api[row.to].cpu.startswith("no ")], ids=lambda r: r.source)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if TABLE.api[row.to].cpu.startswith("no ")], ids=lambda r: r.source
+)
 def test_what_a_cpu_lacks_it_lacks(row, seen):
     """A replacement that the table says has no kernel here fails here, and in the mode that the table says."""
     lacking = TABLE.api[row.to].cpu
