@@ -112,7 +112,7 @@ def _argument(value: cst.BaseExpression) -> cst.Arg:
 def _plan(equation: str) -> _Plan:
     """Return the layout for an equation `left,right->result`.
 
-    The left operand is laid out as (its own axes, batch axes, contracted), the right one as (batch, contracted, its own).
+    The left operand is laid out as (its own axes, batch axes, contracted), the right one as (batch, contracted, own).
     """
     sides, arrow, result = equation.replace(" ", "").partition("->")
     operands = sides.split(",")

@@ -90,8 +90,8 @@ class Region:
 class Flatten(Pass):
     """Move the layer loop of a forward into a method that takes and returns only tensors, tuples, None and flags.
 
-    The public forward keeps its name, signature, flags, return types and errors: what settles the flags stays before the
-    call, what packs the outputs stays after it. The region, its parameters and its results come from a data-flow
+    The public forward keeps its name, signature, flags, return types and errors: what settles the flags stays before
+    the call, what packs the outputs stays after it. The region, its parameters and its results come from a data-flow
     analysis, not from names.
     """
 

@@ -25,7 +25,7 @@ _FUNCTIONS = {
 class FunctionalLayers(Pass):
     """Write `nn.Softmax(dim=-1)(x)` as `nn.functional.softmax(x, dim=-1)`.
 
-    Making a layer inside a forward runs a `try` of its base class, which STRICT refuses, and makes it anew on every call.
+    Making a layer inside a forward runs a `try` of its base class, which STRICT refuses, and does so on every call.
     """
 
     name = "functional-layers"

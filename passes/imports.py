@@ -11,8 +11,8 @@ from rewriter.tree import find, parse_dotted, replace
 class Imports(Pass):
     """Make relative imports absolute when the result is written outside the package of the original.
 
-    `from ...modeling_utils import PreTrainedModel` means nothing in another folder; its absolute form does, as long as the
-    original package is installed.
+    `from ...modeling_utils import PreTrainedModel` means nothing in another folder; its absolute form does, as long as
+    the original package is installed.
     """
 
     name = "imports"

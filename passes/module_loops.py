@@ -141,7 +141,7 @@ class Sum(nn.Cell):
 def _shape(
     loop: cst.For, context: PassContext
 ) -> tuple[str | None, Sequence[tuple[cst.BaseExpression, cst.BaseExpression]]] | None:
-    """Return (index name, [(target, iterated)]) of a loop that iterates plainly, through `enumerate` or through `zip`."""
+    """Return (index name, [(target, iterated)]) of a plain loop, or one through `enumerate` or `zip`."""
     if not isinstance(loop.body, cst.IndentedBlock) or loop.asynchronous is not None or loop.orelse is not None:
         return None
     iterated: cst.BaseExpression = loop.iter

@@ -225,7 +225,7 @@ class _Liveness:
 
 
 def maybe_assigned(statements: Statements) -> Names:
-    """Return the names that some path through `statements` binds; those that nested functions bind for themselves left out."""
+    """Return the names that some path through `statements` binds, not counting what nested functions bind."""
     found: set[str] = set()
     for statement in statements:
         for node in _own_nodes(statement):

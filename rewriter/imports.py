@@ -86,7 +86,7 @@ def _split(qualified: str) -> tuple[str, str]:
 
 
 def _already_imported(root: str, names: Names, tree: cst.Module) -> str | None:
-    """Return a local name that an unconditional import of the file binds to `root`, and nothing binds to anything else."""
+    """Return a local name that an unconditional import binds to `root`, and that nothing else binds."""
     plain = {
         bound_name(alias)
         for line in tree.body

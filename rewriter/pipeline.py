@@ -134,7 +134,7 @@ def default_passes(passes: Sequence[Pass]) -> list[Pass]:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Pause the collector: syntax trees are large and hold no cycles, so its passes over them are a third of the time."""
+    """Pause the collector: syntax trees are large and hold no cycles, and scanning them takes a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -203,7 +203,7 @@ def _facts(source: SourceFile, dialects: tuple[Dialect, ...], target: Target, *,
         )
     if not dialect.supported:
         raise RewriterError(
-            f"{source.name}: this is a '{dialect.name}' modeling file; that dialect is recognised but not supported yet",
+            f"{source.name}: this is a '{dialect.name}' modeling file; that dialect is known but not supported yet",
             hint="Supported dialects: mindnlp.core and mindspore. Port the file first, then run apply on the result.",
             exit_code=1,
         )

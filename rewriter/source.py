@@ -13,7 +13,6 @@ import libcst as cst
 
 from .errors import UnreadableSource
 
-
 _ENCODING_HINT = "Save the file as UTF-8, or declare its encoding in the first line (# -*- coding: ... -*-)."
 
 
@@ -56,8 +55,8 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
         path: Where the bytes were read, if anywhere.
 
     Raises:
-        UnreadableSource: The bytes are not text in the declared encoding, or not Python; the message has the line, and a
-            caret under the column.
+        UnreadableSource: The bytes are not text in the declared encoding, or not Python; the message has the line, and
+            a caret under the column.
     """
     try:
         tree = cst.parse_module(data)

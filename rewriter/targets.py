@@ -19,6 +19,10 @@ class Device(str, Enum):
     ASCEND = "ascend"
 
 
+NEWEST = Version("2.10.0")
+"""The newest MindSpore that was tried; the target where none is installed."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A device and a MindSpore version.
@@ -29,7 +33,7 @@ class Target:
     """
 
     device: Device = Device.PORTABLE
-    mindspore: Version = Version("2.10.0")
+    mindspore: Version = NEWEST
 
     @classmethod
     def parse(cls, device: str, mindspore: str | None) -> Target:
@@ -48,10 +52,10 @@ class Target:
 
 
 def installed_mindspore() -> Version:
-    """Return the installed MindSpore's version without importing it; 2.10.0 when there is none."""
+    """Return the installed MindSpore's version without importing it; `NEWEST` when there is none."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return Version(version("mindspore"))
     except PackageNotFoundError:
-        return Version("2.10.0")
+        return NEWEST

@@ -166,7 +166,7 @@ def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
 
 
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the parts of `node` that hold code; LibCST's own `children` goes through a visitor and costs ten times as much."""
+    """Yield the parts of `node` that hold code; LibCST's own `children` takes ten times as long."""
     for name in _fields(type(node)):
         value = getattr(node, name)
         if isinstance(value, cst.CSTNode):
@@ -234,7 +234,7 @@ def replace(root: Node, changes: NodeMap) -> Node:
 
     Args:
         root: Any node; most often the module.
-        changes: Old node (by identity) → new node, `cst.FlattenSentinel` to put several statements in the place of one, or
+        changes: Old node (by identity) → new node, `cst.FlattenSentinel` to put several statements in its place, or
             `cst.RemovalSentinel.REMOVE` to drop an element of a sequence. A change inside a replaced node is lost.
     """
     if not changes:

@@ -171,8 +171,5 @@ def _first_tensor(value: Any) -> Any:
 
 def _encoders(twin: Any) -> list[str]:
     """Return the dotted names of the submodules with compiled methods, which have run once."""
-    if hasattr(twin, "named_modules"):
-        named = twin.named_modules()
-    else:
-        named = twin.cells_and_names()
+    named = twin.named_modules() if hasattr(twin, "named_modules") else twin.cells_and_names()
     return [name for name, module in named if "_graphs" in vars(module)]

@@ -230,14 +230,14 @@ def _explained(path: Path, name: str) -> Iterator[None]:
         yield
     except RewriterError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = _failing_line(error, path)
         last = traceback.format_exception_only(type(error), error)[-1].strip()
         where = f"{name}:{line}" if line else name
         raise RewriterError(f"{where}: cannot be imported: {last}", hint=_hint(error)) from None
 
 
-def _failing_line(error: Exception, path: Path) -> int:
+def _failing_line(error: BaseException, path: Path) -> int:
     """Return the line of `path` whose execution raised; 0 when the failure lies elsewhere."""
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename) == path:
         return error.lineno or 0
@@ -245,7 +245,7 @@ def _failing_line(error: Exception, path: Path) -> int:
     return next((frame.lineno or 0 for frame in reversed(frames) if Path(frame.filename) == path), 0)
 
 
-def _hint(error: Exception) -> str:
+def _hint(error: BaseException) -> str:
     if isinstance(error, ImportError) and "relative import" in str(error):
         return "The file lies outside its package. Put it beside its original, or rewrite its imports to absolute ones."
     if isinstance(error, ModuleNotFoundError) and error.name:
