@@ -18,6 +18,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .functional_layers import FunctionalLayers
     from .imports import Imports
     from .jit import Jit
+    from .mint import MintPass
     from .module_loops import ModuleLoops
     from .no_del import NoDel
 
@@ -30,6 +31,7 @@ def rewriter_passes() -> Iterable[Pass]:
         FunctionalLayers(),
         Imports(),
         Jit(),
+        MintPass(),
         ModuleLoops(),
         NoDel(),
     )

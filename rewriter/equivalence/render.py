@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ def render(verdict: Verdict, console: Console) -> None:
     """Print a verdict, the outcome last: that is what is on the screen when it is done."""
     _print_outputs(verdict.outputs, console)
     _print_uneven(verdict, console)
+    _print_notes(verdict, console)
     for title, lines in (("Surface", verdict.surface), ("Weights", verdict.problems)):
         if lines:
             _line(console, f"[bold]{title}[/]")
@@ -91,6 +93,15 @@ def _print_uneven(verdict: Verdict, console: Console) -> None:
             _line(console, f"  {escape(line)}")
     if len(uneven) > MOST_CASES:
         _line(console, f"... and {len(uneven) - MOST_CASES} more cases like these")
+
+
+def _print_notes(verdict: Verdict, console: Console) -> None:
+    """Say what the reader of a good verdict should know; a wrong call that both refuse is as it should be."""
+    notes = Counter(
+        case.note for case in verdict.cases if case.note and (case.vacuous or "both raise" not in case.note)
+    )
+    for note, count in notes.items():
+        _line(console, f"[yellow]{count} {'case' if count == 1 else 'cases'}[/]  {escape(note)}")
 
 
 def _reasons(case: CaseResult) -> list[str]:

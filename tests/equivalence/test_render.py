@@ -85,6 +85,19 @@ def test_a_good_verdict_is_short():
     ]
 
 
+def test_notes_are_printed_unless_they_are_what_one_expects():
+    cases = (
+        CaseResult("a", "M", note="with a stand-in for Einsum, which has no kernel here"),
+        CaseResult("b", "M", note="with a stand-in for Einsum, which has no kernel here"),
+        CaseResult("c", "M", note="both raise ValueError: nothing to do"),
+        CaseResult("d", "M", note="both raise RuntimeError: broken", vacuous=True),
+    )
+    text = printed(Verdict("a.py", "b.py", "quick", 0, cases=cases))
+    assert "2 cases  with a stand-in for Einsum, which has no kernel here" in text
+    assert "1 case  both raise RuntimeError: broken" in text
+    assert "ValueError" not in text
+
+
 def test_a_loosened_tolerance_is_printed():
     assert "loosened to 0.01" in printed(
         Verdict("a", "b", "quick", 0, tolerance=0.01, loosened=True, cases=VERDICT.cases[1:2])

@@ -42,6 +42,7 @@ class Encoder(nn.$Module):
         self.scale = 1.0
         self.options = {"shift": 0.0}
         self.factors = [1.0]
+        self._private = {"gain": 1.0}
         self.layers = nn.$ModuleList([Layer() for _ in range(size)])
         self.drop = nn.Dropout(p=0.5)
         self.offset = mindspore.Tensor(0.0)
@@ -51,7 +52,7 @@ class Encoder(nn.$Module):
     def $forward(self, x):
         for index, layer in enumerate(self.layers):
             x = layer(x) * self.scale * self.factors[0] * self.config.factor * self.config.inner.factor * (index + 1)
-        x = self.spare[0](x + self.options["shift"] + self.offset + self.bias)
+        x = self.spare[0](x + self.options["shift"] + self.offset + self.bias) * self._private["gain"]
         x = self.drop(x)
         return x, None
 
@@ -336,6 +337,11 @@ WEIGHTS = {
     "a buffer": lambda world, model: model.register_buffer("bias", tensor(4, seed=19)),
     "a buffer's values": lambda world, model: model.bias.assign_value(tensor(4, seed=20)),
     "an item of a buffer": lambda world, model: model.bias.__setitem__(0, Tensor(9.0)),
+    "a buffer of zeros, which the compiler folds": lambda world, model: (
+        model.register_buffer("bias", Tensor([0.0] * 4)),
+        model(X),
+        model.bias.__setitem__(1, Tensor(5.0)),
+    ),
     "a tensor attribute": lambda world, model: setattr(model, "offset", Tensor(0.5)),
     "a tensor attribute's value": lambda world, model: model.offset.assign_value(Tensor(0.25)),
 }
@@ -343,6 +349,7 @@ WEIGHTS = {
 SETTINGS = {
     "an attribute": lambda world, model: setattr(model, "scale", model.scale + 0.5),
     "an item of a dict": lambda world, model: model.options.update(shift=model.options["shift"] + 1.0),
+    "an item of a private dict": lambda world, model: model._private.update(gain=model._private["gain"] + 0.5),
     "another dict": lambda world, model: setattr(model, "options", {"shift": model.options["shift"] - 0.5}),
     "an item of a list": lambda world, model: model.factors.__setitem__(0, model.factors[0] + 0.25),
     "the configuration": lambda world, model: setattr(model.config, "factor", model.config.factor + 0.25),

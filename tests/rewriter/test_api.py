@@ -58,7 +58,7 @@ def rewriter_passes():
 @hookimpl
 def rewriter_after_pass(report, filename):
     with Path(__file__).with_name("told").open("a") as file:
-        file.write(f"{report.name} {filename}\n")
+        print(report.name, filename, file=file)
 '''
 
 
