@@ -6,10 +6,11 @@ Colours and progress bars are for terminals only; rich turns them off when the o
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -53,12 +54,13 @@ class Report:
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[[str], None]]:
         """Show what is running on standard error while the block runs; yields a function to name the step."""
-        if not sys.stderr.isatty():
-            yield lambda name: None
-            return
-        console = Console(stderr=True)
-        with console.status(escape(title)) as status:
-            yield lambda name: status.update(escape(f"{title}: {name}"))
+        with _output_to_stderr() if self.as_json else nullcontext():
+            if not sys.stderr.isatty():
+                yield lambda name: None
+                return
+            console = Console(stderr=True)
+            with console.status(escape(title)) as status:
+                yield lambda name: status.update(escape(f"{title}: {name}"))
 
     def add(self, outcome: FileOutcome) -> None:
         """Tell what became of one input."""
@@ -153,6 +155,20 @@ class Report:
         colours = {"+": "green", "-": "red", "@": "cyan"}
         for line in diff.split("\n")[:-1]:
             self.console.print(Text(line, style=colours.get(line[:1], "")))
+
+
+@contextmanager
+def _output_to_stderr() -> Iterator[None]:
+    """Send what is written to standard output to standard error: MindSpore's libraries write there past Python."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
 
 
 def _target(outcome: FileOutcome) -> str:

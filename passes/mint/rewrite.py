@@ -64,7 +64,7 @@ _Outcome = _Rewritten | _Skipped | None
 def _tell(context: PassContext, call: cst.Call, outcome: _Outcome) -> None:
     if isinstance(outcome, _Rewritten):
         context.rewritten(call, outcome.what, outcome.note)
-    elif isinstance(outcome, _Skipped):
+    elif isinstance(outcome, _Skipped) and context.line(call):  # what other passes wrote is no site of the file
         context.skipped(call, outcome.what, outcome.reason)
 
 
