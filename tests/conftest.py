@@ -70,7 +70,7 @@ def rewritten_files(builtin_passes):
 
 @pytest.fixture
 def import_file(tmp_path):
-    """Write text to a file of its own and import it. The graph compiler wants a file, and the module in `sys.modules`."""
+    """Write text to a file of its own and import it, as the graph compiler wants it: a real file, in `sys.modules`."""
     names = []
 
     def load(text, stem="toy"):

@@ -1,7 +1,7 @@
 """Small random programs for property tests.
 
-A program never decides by its data: conditions, loop counts and exceptions come from a tape of numbers. So a program runs
-along the same path whatever its variables hold, and two versions of it can be compared call by call.
+A program never decides by its data: conditions, loop counts and exceptions come from a tape of numbers. So a program
+runs along the same path whatever its variables hold, and two versions of it can be compared call by call.
 """
 
 from hypothesis import strategies as st

@@ -67,7 +67,11 @@ def choose(
     """
     from .. import plugins, settings
 
-    defaults = settings.load(Path.cwd())
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        raise RewriterError(f"the working directory is gone ({error.strerror})") from None
+    defaults = settings.load(here)
     host = plugins.load(
         (*defaults.plugins, *(plugin or ())),
         (*defaults.no_plugins, *(no_plugin or ())),

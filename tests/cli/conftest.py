@@ -13,6 +13,8 @@ import pytest
 
 from rewriter import cli as command_line
 
+ROOT = Path(__file__).resolve().parents[2]
+
 TOY = '''\
 """A toy modeling file. Whoever executes it leaves a trace."""
 
@@ -102,8 +104,7 @@ def process(tmp_path: Path) -> Callable[..., Run]:
         folder = tmp_path / "prelude"
         folder.mkdir(exist_ok=True)
         (folder / "sitecustomize.py").write_text(prelude, encoding="utf-8")
-        root = Path(__file__).parents[2]
-        path = os.pathsep.join([str(folder), str(root)])
+        path = os.pathsep.join([str(folder), str(ROOT)])
         done = subprocess.run(
             [sys.executable, *map(str, arguments)],
             capture_output=True,

@@ -13,7 +13,7 @@ import pytest
 
 from rewriter.report import SCHEMA
 
-from .conftest import IDLE, TOY
+from .conftest import IDLE, ROOT, TOY
 
 
 def loops_are_flat(path: Path) -> bool:
@@ -499,7 +499,18 @@ class TestOutput:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "wb") as pipe:
-            done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=60)
+            done = subprocess.run(
+                command,
+                stdout=pipe,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    "PYTHONUNBUFFERED": "",
+                },
+            )
         assert done.returncode == 1
         assert done.stderr == ""
         assert (workplace / "modeling_toy_rewritten.py").exists()
@@ -516,7 +527,7 @@ class TestOutput:
 def bert(tmp_path_factory) -> Path:
     """A copy of our own BERT, in its package."""
     folder = tmp_path_factory.mktemp("bert") / "models"
-    shutil.copytree(Path(__file__).parents[2] / "models", folder, ignore=shutil.ignore_patterns("*_rewritten.py"))
+    shutil.copytree(ROOT / "models", folder, ignore=shutil.ignore_patterns("*_rewritten.py"))
     return folder / "bert" / "modeling_bert.py"
 
 

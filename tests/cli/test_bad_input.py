@@ -18,7 +18,7 @@ import pytest
 
 from rewriter import job, pipeline
 
-from .conftest import IDLE, TOY
+from .conftest import IDLE, ROOT, TOY
 
 
 def hidden(folder: Path) -> list[str]:
@@ -88,6 +88,15 @@ class TestUnreadable:
         (workplace / "modeling_loop.py").symlink_to("modeling_loop.py")
         assert cli("apply", "modeling_loop.py").code == 2
         assert cli("apply", ".").code == 2
+
+    def test_a_working_directory_that_is_gone(self, cli, toy, tmp_path, monkeypatch):
+        folder = tmp_path / "gone"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        folder.rmdir()
+        run = cli("apply", toy)
+        assert run.code == 2
+        assert "working directory" in run.err
 
     def test_a_compiled_module(self, cli):
         assert cli("apply", "libcst.native").code == 2
@@ -289,7 +298,8 @@ class TestInterrupted:
             "import time\nfrom pathlib import Path\nPath('started').touch()\ntime.sleep(60)\n", encoding="utf-8"
         )
         command = [sys.executable, "-m", "rewriter", "apply", str(toy), "--plugin", "slow.py"]
-        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
         for _ in range(600):
             if (workplace / "started").exists() or running.poll() is not None:
                 break

@@ -126,12 +126,14 @@ REWRITTEN = {
         [(1,)],
     ),
     "carried from layer to layer": (
-        "seen, last = (), None\nfor layer in self.layers:\n    seen = seen + (last,)\n    last = x\n    x = layer(x)\nreturn x, seen, last",
+        "seen, last = (), None\nfor layer in self.layers:\n    seen = seen + (last,)\n    last = x\n"
+        "    x = layer(x)\nreturn x, seen, last",
         "self, x",
         [(1,)],
     ),
     "the loop's variable used afterwards": (
-        "layer = None\nfor layer in self.layers:\n    x = layer(x)\nif layer is None:\n    return x\nreturn x, layer.calls",
+        "layer = None\nfor layer in self.layers:\n    x = layer(x)\nif layer is None:\n    return x\n"
+        "return x, layer.calls",
         "self, x",
         [(1,)],
     ),
@@ -141,17 +143,20 @@ REWRITTEN = {
         [(1,)],
     ),
     "one branch binds, a flag guards the use": (
-        "for layer in self.layers:\n    if flag:\n        extra = layer(x)\n    x = layer(x)\nif flag:\n    return x, extra\nreturn x",
+        "for layer in self.layers:\n    if flag:\n        extra = layer(x)\n    x = layer(x)\n"
+        "if flag:\n    return x, extra\nreturn x",
         "self, x, flag=False",
         [(1,), (1, True)],
     ),
     "break and continue": (
-        "for i, layer in enumerate(self.layers):\n    if i == skip:\n        continue\n    x = layer(x)\n    if i == stop:\n        break\nreturn x",
+        "for i, layer in enumerate(self.layers):\n    if i == skip:\n        continue\n"
+        "    x = layer(x)\n    if i == stop:\n        break\nreturn x",
         "self, x, skip=9, stop=9",
         [(1,), (1, 0), (1, 9, 0), (1, 1, 1)],
     ),
     "else of the loop": (
-        "for i, layer in enumerate(self.layers):\n    x = layer(x)\n    if i == stop:\n        break\nelse:\n    x = (x, 'all')\nreturn x",
+        "for i, layer in enumerate(self.layers):\n    x = layer(x)\n    if i == stop:\n"
+        "        break\nelse:\n    x = (x, 'all')\nreturn x",
         "self, x, stop=9",
         [(1,), (1, 0)],
     ),
@@ -161,7 +166,9 @@ REWRITTEN = {
         [(1,), (None,)],
     ),
     "raise before, in and after": (
-        "if x == 1:\n    raise ValueError('one')\nfor layer in self.layers:\n    if x == 2:\n        raise KeyError('two')\n    x = layer(x)\nif size == 3:\n    raise TypeError('three')\nreturn x",
+        "if x == 1:\n    raise ValueError('one')\nfor layer in self.layers:\n    if x == 2:\n"
+        "        raise KeyError('two')\n    x = layer(x)\nif size == 3:\n"
+        "    raise TypeError('three')\nreturn x",
         "self, x, size=0",
         [(0,), (1,), (2,), (0, 3)],
     ),
@@ -186,7 +193,8 @@ REWRITTEN = {
         [(), (1,)],
     ),
     "outputs that only a loop after it reads": (
-        "ys = ()\nfor layer in self.layers:\n    x = layer(x)\n    ys = ys + (x,)\nfor y in ys:\n    if y == 3:\n        return 3\nreturn ys",
+        "ys = ()\nfor layer in self.layers:\n    x = layer(x)\n    ys = ys + (x,)\nfor y in ys:\n"
+        "    if y == 3:\n        return 3\nreturn ys",
         "self, x",
         [(1,)],
     ),
@@ -232,7 +240,8 @@ REWRITTEN = {
         [(1,), (1, True)],
     ),
     "a list or dict made after the loop": (
-        "for layer in self.layers:\n    x = layer(x)\nlists = [x, x]\nout = dict(x=x)\nboth = {'l': lists, 'o': out}\nreturn both",
+        "for layer in self.layers:\n    x = layer(x)\nlists = [x, x]\nout = dict(x=x)\n"
+        "both = {'l': lists, 'o': out}\nreturn both",
         "self, x",
         [(1,)],
     ),
@@ -345,14 +354,18 @@ TWINS = {
         "changes `cache` in place",
     ),
     "a tensor that an earlier output holds": (
-        "kept = ()\nfor layer in self.layers:\n    y = layer(x)\n    kept = kept + (y,)\n    y += x\n    x = y\nreturn x, kept",
+        "kept = ()\nfor layer in self.layers:\n    y = layer(x)\n    kept = kept + (y,)\n    y += x\n"
+        "    x = y\nreturn x, kept",
         "in place",
     ),
     "a list of the module": (
         "for layer in self.layers:\n    x = layer(x)\n    self.seen.append(x)\nreturn x",
         "in place",
     ),
-    "an item of the module": ("for layer in self.layers:\n    x = layer(x)\n    self.seen[0] = x\nreturn x", "in place"),
+    "an item of the module": (
+        "for layer in self.layers:\n    x = layer(x)\n    self.seen[0] = x\nreturn x",
+        "in place",
+    ),
     "an attribute": ("for layer in self.layers:\n    x = layer(x)\n    self.last = x\nreturn x", "sets `self.last`"),
     "an attribute counted up": (
         "for layer in self.layers:\n    x = layer(x)\n    self.count += 1\nreturn x",
@@ -376,7 +389,8 @@ TWINS = {
         "`random.random`",
     ),
     "numpy's random draw": (
-        "import numpy as np\nfor layer in self.layers:\n    if np.random.uniform(0, 1) < 0.5:\n        x = layer(x)\nreturn x",
+        "import numpy as np\nfor layer in self.layers:\n    if np.random.uniform(0, 1) < 0.5:\n"
+        "        x = layer(x)\nreturn x",
         "`numpy.random.uniform`",
     ),
     "a generator of one's own": (
@@ -396,7 +410,10 @@ TWINS = {
         "for layer in self.layers:\n    x = layer(x)\n    if x.item() > 0:\n        x = 1\nreturn x",
         "`.item()`",
     ),
-    "try": ("for layer in self.layers:\n    try:\n        x = layer(x)\n    except E:\n        pass\nreturn x", "`try`"),
+    "try": (
+        "for layer in self.layers:\n    try:\n        x = layer(x)\n    except E:\n        pass\nreturn x",
+        "`try`",
+    ),
     "with": ("for layer in self.layers:\n    with no_grad():\n        x = layer(x)\nreturn x", "`with`"),
     "yield": ("for layer in self.layers:\n    x = layer(x)\n    yield x\nreturn x", "yields"),
     "global before the loop": (
@@ -417,7 +434,8 @@ TWINS = {
         "`x`",
     ),
     "a generator kept for later": (
-        "y = x\nlazy = (x for _ in range(1))\nfor layer in self.layers:\n    x = layer(x)\n    y = (y, x)\nreturn y, list(lazy)",
+        "y = x\nlazy = (x for _ in range(1))\nfor layer in self.layers:\n    x = layer(x)\n"
+        "    y = (y, x)\nreturn y, list(lazy)",
         "`x`",
     ),
     "a name that may be unbound before": (
@@ -430,7 +448,10 @@ TWINS = {
     ),
     "nothing used afterwards": ("for layer in self.layers:\n    x = layer(x)\nreturn None", "used after it"),
     "locals()": ("for layer in self.layers:\n    x = layer(x)\n    y = locals()\nreturn x, y", "`locals`"),
-    "locals() afterwards": ("for layer in self.layers:\n    x = layer(x)\n    z = x\nreturn x, sorted(locals())", "`locals`"),
+    "locals() afterwards": (
+        "for layer in self.layers:\n    x = layer(x)\n    z = x\nreturn x, sorted(locals())",
+        "`locals`",
+    ),
 }
 
 
@@ -450,14 +471,16 @@ class TestNames:
         text = encoder("for layer in self.layers:\n    x = layer(x)\nreturn x")
         text += "\n    def _construct_flat(self, x, scale=1):\n        return x\n"
         result = rewrite(text)
-        assert "class already" in result.sites[0].reason
+        assert any("class already" in site.reason for site in result.sites if site.pass_name == "flatten")
         assert "def _construct_flat(self, x, scale=1):\n        return x\n" in result.text
         assert "    @" not in result.text, "the user's own method was taken for a flat one"
 
     @pytest.mark.parametrize("line", ["self._construct_flat = None", "_construct_flat = None"])
     def test_an_attribute_of_the_name(self, line, rewrite):
-        head = HEAD.rstrip("\n") + f"\n        {line}\n\n" if "self" in line else HEAD.replace(
-            "    def __init__", f"    {line}\n\n    def __init__"
+        head = (
+            HEAD.rstrip("\n") + f"\n        {line}\n\n"
+            if "self" in line
+            else HEAD.replace("    def __init__", f"    {line}\n\n    def __init__")
         )
         result = rewrite(encoder("for layer in self.layers:\n    x = layer(x)\nreturn x", head=head), "flatten")
         assert not result.changed
@@ -561,7 +584,8 @@ def test_no_layers_and_nothing_bound_raises_as_before(flatten):
 
 
 def test_two_loops_are_both_accounted_for(rewrite):
-    body = "for layer in self.layers:\n    x = layer(x)\nif flag:\n    return x\nfor layer in self.layers:\n    x = layer(x)\nreturn x"
+    loop = "for layer in self.layers:\n    x = layer(x)\n"
+    body = loop + "if flag:\n    return x\n" + loop + "return x"
     text = encoder(body, "self, x, flag=False")
     result = rewrite(text, "flatten")
     assert [site.outcome for site in result.sites] == [Outcome.REWRITTEN, Outcome.SKIPPED]
@@ -614,7 +638,7 @@ def forwards(draw):
     return "\n".join([*first, *prologue, *loop, *epilogue, f"return ({', '.join(NAMES)})"])
 
 
-@settings(max_examples=150, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(body=forwards(), tape=tapes)
 def test_random_forwards_give_the_same_before_and_after(flatten, body, tape):
     """Whatever is moved: same results, same calls in the same order, same exceptions."""
@@ -634,7 +658,7 @@ def test_most_random_forwards_are_moved(flatten):
     """The property above means little if nothing is ever rewritten."""
     moved = []
 
-    @settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(forwards())
     def look(body):
         moved.append(flat_of(flatten(encoder(body)).text) is not None)

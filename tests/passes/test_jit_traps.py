@@ -177,7 +177,10 @@ class World:
         result = rewrite(text)
         assert not result.failures
         self.text = result.text
-        self.original, self.rewritten = self._import(folder, "original", text), self._import(folder, "rewritten", self.text)
+        self.original, self.rewritten = (
+            self._import(folder, "original", text),
+            self._import(folder, "rewritten", self.text),
+        )
 
     def _import(self, folder, name, text):
         import importlib.util
@@ -324,9 +327,7 @@ WEIGHTS = {
             {name: mindspore.Parameter(tensor(*p.shape, seed=14)) for name, p in model.state_dict().items()}
         )
     ),
-    "another Parameter": lambda world, model: setattr(
-        model.layers[0].inner, "weight", world.parameter(4, 4, seed=15)
-    ),
+    "another Parameter": lambda world, model: setattr(model.layers[0].inner, "weight", world.parameter(4, 4, seed=15)),
     "another submodule": lambda world, model: setattr(model.layers[-1], "inner", world.linear(16)),
     "another layer": lambda world, model: model.layers.append(copy.deepcopy(model.layers[0])),
     "a layer less": lambda world, model: model.layers.__delitem__(0),
@@ -353,7 +354,9 @@ SETTINGS = {
     "another dict": lambda world, model: setattr(model, "options", {"shift": model.options["shift"] - 0.5}),
     "an item of a list": lambda world, model: model.factors.__setitem__(0, model.factors[0] + 0.25),
     "the configuration": lambda world, model: setattr(model.config, "factor", model.config.factor + 0.25),
-    "a configuration within": lambda world, model: setattr(model.config.inner, "factor", model.config.inner.factor + 0.5),
+    "a configuration within": lambda world, model: setattr(
+        model.config.inner, "factor", model.config.inner.factor + 0.5
+    ),
     "another configuration": lambda world, model: setattr(model, "config", Settings(1.5, Settings(0.5))),
     "an attribute of a layer": lambda world, model: setattr(model.layers[-1], "gain", model.layers[-1].gain + 0.5),
 }
@@ -547,7 +550,8 @@ class TestHooks:
 
     def test_a_pre_hook(self, world, shared):
         handles = [
-            model.layers[-1].register_forward_pre_hook(lambda module, args: (args[0] * 3, *args[1:])) for model in shared
+            model.layers[-1].register_forward_pre_hook(lambda module, args: (args[0] * 3, *args[1:]))
+            for model in shared
         ]
         try:
             assert_same(*(model(X) for model in shared))
@@ -571,9 +575,7 @@ class TestHooks:
 
 class TestGradients:
     def test_of_weights_and_inputs(self, world, shared):
-        found = [
-            world.gradients(model, lambda x, m=model: (m(x)[0] ** 2).sum(), (X,)) for model in shared
-        ]
+        found = [world.gradients(model, lambda x, m=model: (m(x)[0] ** 2).sum(), (X,)) for model in shared]
         assert_same(*found)
         assert_compiled(shared[1])
 

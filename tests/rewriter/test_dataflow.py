@@ -131,7 +131,7 @@ def test_live_before(text, after, expected):
     found = live_before(body(text), names(after))
     missing = names(expected) - found
     assert not missing, f"not live, although it may be read: {set(missing)}"
-    # Inner functions, try and match may be over-estimated; a kill in straight code, branches and loops may not be missed.
+    # Inner functions, try and match may be over-estimated; straight code, branches and loops may not.
     if not any(word in text for word in ("def ", "class ", "try", "match", "with", "while", "for i in y: x = i\n")):
         assert found == names(expected)
 
@@ -261,7 +261,7 @@ def test_nobody_reads_what_is_not_live(lines, tape):
 @GENEROUS
 @given(blocks(), tapes)
 def test_assignment_sets_hold_what_a_run_binds(lines, tape):
-    """What a run binds was foreseen as possible, and what was called certain is bound in every run that gets through."""
+    """What a run binds was foreseen as possible; what was called certain is bound in every run that gets through."""
     text = "\n".join(lines)
     possible, certain = maybe_assigned(body(text)), surely_assigned(body(text), frozenset())
     environment = Tape(tape)

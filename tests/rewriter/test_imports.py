@@ -108,7 +108,7 @@ def test_what_a_pass_asks_for(head, name, line, text):
 
 def test_a_name_that_the_function_shadows_is_not_used():
     """`mint` is imported, but in the function that is rewritten it is something else."""
-    text = "from mindspore import nn, mint\n\n\nclass Layer(nn.Cell):\n    def construct(self, x, mint):\n        return old(x) + mint\n"
+    text = "from mindspore import nn, mint" + LAYER.replace("self, x", "self, x, mint").replace("(x)\n", "(x) + mint\n")
     new = run(text, "mindspore.mint.cat")
     assert "        return mint.cat(x) + mint\n" not in new
 

@@ -182,7 +182,8 @@ class TestDialects:
         [
             (FILE, MINDSPORE),
             (
-                "import mindspore as ms\nfrom mindnlp.core import nn\n\n\nclass A(nn.Module):\n    def forward(self): pass\n",
+                "import mindspore as ms\nfrom mindnlp.core import nn\n\n\nclass A(nn.Module):\n"
+                "    def forward(self): pass\n",
                 MINDNLP_CORE,
             ),
             ("import mindspore.nn as nn\n\n\nclass A(nn.Cell):\n    def construct(self): pass\n", MINDSPORE),

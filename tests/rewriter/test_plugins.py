@@ -44,7 +44,7 @@ def names(host):
 def test_the_built_in_passes_come_from_the_entry_point():
     host = plugins.load()
     assert not host.broken
-    found = dict((name, plugin) for plugin, name in names(host))
+    found = {name: plugin for plugin, name in names(host)}
     assert {"flatten", "module-loops", "jit"} <= set(found)
     assert set(found.values()) == {"builtin"}
 
