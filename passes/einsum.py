@@ -144,8 +144,8 @@ def _permuted(value: cst.BaseExpression, axes: tuple[int, ...]) -> cst.BaseExpre
 
 
 def _method(value: cst.BaseExpression, name: str, *numbers: int) -> cst.BaseExpression:
+    """Return the call `value.name(numbers)`, with the node of the operand in it: so the place keeps its line."""
     if not isinstance(value, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)):
         value = value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-    text = cst.Module([]).code_for_node(value)
-    arguments = ", ".join(str(number) for number in numbers)
-    return cst.parse_expression(f"{text}.{name}({arguments})")
+    arguments = [cst.Arg(cst.parse_expression(str(number))) for number in numbers]
+    return cst.Call(cst.Attribute(value, cst.Name(name)), arguments)

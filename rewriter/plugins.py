@@ -106,7 +106,10 @@ def load(named: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> PluginHo
                 _load_entry_point(host, entry)
     for text in dict.fromkeys(named):
         _load_named(host, text)
-    _check(host, blocked, {entry.name for entry in entry_points(group=GROUP)} | {_name_of(text) for text in named})
+    _check(host)
+    for name in blocked:
+        if name not in {_name_of(text) for text in named} | {entry.name for entry in entry_points(group=GROUP)}:
+            host.broken[name] = "there is no plugin of this name to leave out"
     return host
 
 
@@ -158,8 +161,8 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _check(host: PluginHost, blocked: tuple[str, ...], known: set[str]) -> None:
-    """Report what would otherwise silently do nothing: a misspelt hook, a forgotten `hookimpl`, a misspelt name."""
+def _check(host: PluginHost) -> None:
+    """Report what would otherwise silently do nothing: a misspelt hook, a forgotten `hookimpl`."""
     for name, plugin in host.manager.list_name_plugin():
         if plugin is None or name in host.broken:
             continue
@@ -169,6 +172,3 @@ def _check(host: PluginHost, blocked: tuple[str, ...], known: set[str]) -> None:
             host.broken[name] = f"unknown hook {unknown[0]}"
         elif not callers:
             host.broken[name] = "it has no hook; mark its functions with rewriter.hookimpl"
-    for name in blocked:
-        if name not in known:
-            host.broken[name] = "there is no plugin of this name to leave out"

@@ -72,8 +72,9 @@ def find_adapter(module: ModuleType, extra: Sequence[ModelAdapter] = ()) -> Mode
     for adapter in (*extra, ClipLike(), TextLike()):
         if adapter.matches(module):
             return adapter
+    where = getattr(module, "__file__", None) or module.__name__
     raise RewriterError(
-        f"{module.__name__}: no model adapter knows how to build a small model of this file",
+        f"{where}: no model adapter knows how to build a small model of this file",
         hint="Write a ModelAdapter and return it from the hook rewriter_model_adapters.",
         exit_code=1,
     )

@@ -523,21 +523,14 @@ class TestOutput:
         assert cli("apply", strange).code == 0
 
 
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory) -> Path:
-    """A copy of our own BERT, in its package."""
-    folder = tmp_path_factory.mktemp("bert") / "models"
-    shutil.copytree(ROOT / "models", folder, ignore=shutil.ignore_patterns("*_rewritten.py"))
-    return folder / "bert" / "modeling_bert.py"
-
-
-def test_a_real_file_there_and_back(cli, bert):
+def test_a_real_file_there_and_back(cli, workplace):
+    """Our own BERT, in its package."""
+    shutil.copytree(ROOT / "models", "models", ignore=shutil.ignore_patterns("*_rewritten.py"))
+    bert = workplace / "models" / "bert" / "modeling_bert.py"
     before = bert.read_bytes()
     assert cli("apply", bert, "--in-place").code == 0
     after = bert.read_bytes()
     assert after != before
     compile(after, str(bert), "exec")
-    assert "already rewritten" in cli("apply", bert, "--in-place").out
-    assert bert.read_bytes() == after
     assert cli("undo", bert).code == 0
     assert bert.read_bytes() == before

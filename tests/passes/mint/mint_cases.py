@@ -23,8 +23,8 @@ class Case:
         style: How the arguments were written.
         source: The source call; for a layer, the constructor.
         replacement: Its replacement by the table.
-        compiled: Whether it is run in jit too. Of the further examples of a row only one style is, to save time: how a
-            call is written is settled before anything is compiled.
+        compiled: Whether it is run in jit too. To save time, of the first example of a row two styles are, by position
+            and with keywords in another order, and of the others one.
     """
 
     style: str
@@ -38,7 +38,9 @@ def cases(row: Row, table: Table) -> list[Case]:
     found: dict[str, Case] = {}
     for number, example in enumerate(row.examples):
         for case in _styled(row, table, example, first=number == 0):
-            found.setdefault(case.source, case)
+            known = found.get(case.source)
+            if known is None or case.compiled:
+                found[case.source] = case
     return list(found.values())
 
 
@@ -52,7 +54,7 @@ def _styled(row: Row, table: Table, example: str, *, first: bool) -> Iterator[Ca
         return
     values = {one.arg or "": ast.unparse(one.value) for one in call.keywords}
     for style in row.styles:
-        compiled = first or style == row.styles[0]
+        compiled = style == row.styles[0] or (first and style == row.styles[-1])
         yield _case(row, table, style, _arguments(row, values, style), compiled=compiled)
 
 

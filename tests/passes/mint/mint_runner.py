@@ -232,10 +232,10 @@ BATCH = 10
 
 
 def batched(names: list[str], label: str, functions: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Add functions that call several of the generated ones; return batch → members."""
+    """Add functions that do what several of the generated ones do; return batch → members."""
     batches = {f"{label}_batch_{at}": names[at : at + BATCH] for at in range(0, len(names), BATCH)}
     for batch, members in batches.items():
-        functions[batch] = [f"{member}({PARAMETERS})" for member in members]
+        functions[batch] = [f"({', '.join(functions[member])},)" for member in members]
     return batches
 
 
@@ -291,11 +291,17 @@ def _seen(row: Row, table: Table, module: Written, results: dict[str, Any]) -> d
                 seen[mode] = replaced if isinstance(replaced, str) else ""
                 continue
         seen[mode] = difference(source, replaced, row)
-    native = table.api[row.to].cpu.startswith("no ")
-    for mode in ("eager", "jit") if native else ():
-        outcome = module.run(names[f"native_{mode}"], jit=mode == "jit")
-        seen[f"native_{mode}"] = outcome if isinstance(outcome, str) else "ran"
-    if not native and row.kind != "layer" and not row.random and not stand_in(row.source, table, jit=False):
+    lacking = table.api[row.to].cpu
+    for mode in ("eager", "jit"):
+        if lacking in ("no kernel", f"no {mode} kernel"):
+            outcome = module.run(names[f"native_{mode}"], jit=mode == "jit")
+            seen[f"native_{mode}"] = outcome if isinstance(outcome, str) else "ran"
+    if (
+        not lacking.startswith("no ")
+        and row.kind != "layer"
+        and not row.random
+        and not stand_in(row.source, table, jit=False)
+    ):
         call = seen["calls"][0]
         seen["aliases"] = [_aliased(module, names[f"{side}_eager"], call) for side in ("source", "replaced")]
     return seen
@@ -398,7 +404,7 @@ def main(library: str, result: Path) -> None:
     rows: for each row
         calls: the source calls
         eager, jit: how the two sides differ; empty when they agree
-        native_eager, native_jit: the error of a replacement that lacks a kernel, or `ran`
+        native_eager, native_jit: the error of a replacement that is said to lack the kernel, or `ran`
         source_eager, source_jit: the same of a source that does not run everywhere
         aliases: for both sides, whether writing into the result changes an argument
         ascend: how the sides differ when mindnlp takes its branch for Ascend

@@ -47,16 +47,20 @@ def test_formatting_and_comments_of_arguments_stay():
 
 
 def test_an_added_argument_follows_the_layout():
-    text = """ops.flatten(
+    text = """ops.softmax(
             x,
         )"""
-    assert body(text).split() == ["mint.flatten(", "x,", "start_dim=1,", ")"]
-    assert body("ops.flatten(x)") == "mint.flatten(x, start_dim=1)"
+    assert body(text).split() == ["mint.nn.functional.softmax(", "x,", "dim=-1,", ")"]
+    assert body("ops.softmax(x)") == "mint.nn.functional.softmax(x, dim=-1)"
+    assert body("ops.softmax(x,)") == "mint.nn.functional.softmax(x, dim=-1,)"
 
 
 def test_a_dropped_last_argument_takes_its_comma_along():
-    assert body("ops.flatten(x, 'C')") == "mint.flatten(x, start_dim=1)"
     assert body("ops.flatten(x, start_dim=0, order='C')") == "mint.flatten(x, start_dim=0)"
+    assert body("ops.flatten(x, 'C', start_dim=0)") == "mint.flatten(x, start_dim=0)"
+    assert (
+        body("nn.Conv2d(3, 4, 4, stride=4, pad_mode='valid')(x)") == "mint.nn.Conv2d(3, 4, 4, stride=4, bias=False)(x)"
+    )
 
 
 def test_a_list_becomes_a_tuple_with_its_comments():
@@ -164,10 +168,10 @@ def test_methods_of_what_may_be_something_else(lines, parameters):
 
 
 def test_a_copy_does_not_become_a_view_where_something_is_written_in_place():
-    result = run(f"{PLAIN}{FRAME}z = ops.flatten(x)\n        z[0] = 0\n        return z\n")
+    result = run(f"{PLAIN}{FRAME}z = ops.flatten(x, start_dim=1)\n        z[0] = 0\n        return z\n")
     assert not result.changed
     assert "may share memory" in reasons(result)[0]
-    assert body("ops.flatten(x)") == "mint.flatten(x, start_dim=1)"
+    assert body("ops.flatten(x, start_dim=1)") == "mint.flatten(x, start_dim=1)"
 
 
 LAYERS = """\
