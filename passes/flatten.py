@@ -43,7 +43,7 @@ _MUTATORS = {
     "discard",
 }
 _IMPURE = ("random.", "numpy.random.", "time.", "warnings.", "logging.")
-_FRAME = {"builtins.locals", "builtins.vars", "builtins.eval", "builtins.exec", "builtins.print", "builtins.input"}
+_FRAME = {"builtins.locals", "builtins.vars", "builtins.eval", "builtins.exec"}
 _EVERY_CALL = (
     {"warning_once", "warning_advice", "error", "debug", "exception", "critical"}
     | {"warning", "warn", "info", "asnumpy", "item", "tolist", "numpy"}
@@ -231,6 +231,9 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext) -> Regi
     self_ = self_name(forward) or "self"
     if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
         raise CannotOutline("the method rebinds a name of an outer scope")
+    for call in find(forward.body, cst.Call):
+        if (name := context.qualified_name(call.func)) in _FRAME:
+            raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
     _check(body[at], self_, context)
     stop = at + 1
     while stop < len(body) and _may_join(body[stop], self_, context):
@@ -326,8 +329,8 @@ def _refused(node: cst.CSTNode, self_: str, context: PassContext) -> str | None:
         if name is not None and name.startswith(_IMPURE):
             return f"`{name}` would run once, when the graph is compiled, instead of on every call"
         method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
-        if name in _FRAME:
-            return f"`{name.removeprefix('builtins.')}` sees the names of the method it is in"
+        if name in ("builtins.print", "builtins.input"):
+            return f"`{name.removeprefix('builtins.')}` has to run on every call, outside the graph"
         if isinstance(node.func, cst.Attribute) and _mutates(method) and self_attribute(node.func.value, self_):
             return f"the loop changes `{dotted_name(node.func.value)}` in place"
         if method in _EVERY_CALL and not (name or "").startswith(("mindspore.", "mindnlp.core.")):

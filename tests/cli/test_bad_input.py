@@ -190,9 +190,14 @@ class TestSeveralInputs:
 
     def test_a_depth_of_nesting_that_nobody_writes(self, cli, toy, workplace):
         deep = " + ".join(["x"] * 900)
+        limit = sys.getrecursionlimit()  # MindSpore, imported by another test, raises it
+        sys.setrecursionlimit(1000)
         text = TOY.replace("        return x\n", f"        y = {deep}\n        return x\n")
         (workplace / "modeling_deep.py").write_text(text, encoding="utf-8")
-        run = cli("apply", "modeling_deep.py", toy)
+        try:
+            run = cli("apply", "modeling_deep.py", toy)
+        finally:
+            sys.setrecursionlimit(limit)
         assert run.code == 2
         assert "modeling_deep.py: an expression or block is nested too deeply" in run.err
         assert toy.with_name("modeling_toy_rewritten.py").exists()

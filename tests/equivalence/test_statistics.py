@@ -15,12 +15,15 @@ from hypothesis.extra import numpy as hnp
 from rewriter.equivalence.policy import TOLERANCES, Policy, policy
 from rewriter.equivalence.statistics import Figures, Status, compare, compare_arrays, worst
 
+# Without subnormal numbers: MindSpore's libraries flush them to zero in the whole process, which hypothesis notices.
 FLOATS = hnp.arrays(
     np.float32,
     hnp.array_shapes(max_dims=3, max_side=4),
-    elements=st.floats(width=32, allow_nan=True, allow_infinity=True),
+    elements=st.floats(width=32, allow_nan=True, allow_infinity=True, allow_subnormal=False),
 )
-FINITE = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=4), elements=st.floats(-1e6, 1e6, width=32))
+FINITE = hnp.arrays(
+    np.float32, hnp.array_shapes(max_dims=3, max_side=4), elements=st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
+)
 
 
 def f32(*values: float) -> Any:
@@ -71,7 +74,7 @@ def test_identical_means_the_same_bits_up_to_nan(one, other):
     assert (item.status is Status.IDENTICAL) == bool(same)
 
 
-@given(FINITE, st.floats(0, 5e-6), st.integers(0, 2**31))
+@given(FINITE, st.floats(0, 5e-6, allow_subnormal=False), st.integers(0, 2**31))
 def test_the_tolerance_decides_element_by_element(array, size, seed):
     """Against the definition, written out."""
     noise = np.random.default_rng(seed).uniform(-size, size, array.shape)

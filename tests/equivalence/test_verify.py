@@ -23,7 +23,7 @@ PRETRAINING = "BertForPreTraining/mask=left-padded/batch=3/seq=5/labels"
 CLASSIFIER = "BertForSequenceClassification/mask=left-padded/batch=3/seq=5/labels"
 
 EXTENDED = "extended_attention_mask = self.get_extended_attention_mask(attention_mask, input_shape)"
-NARROW = "ops.narrow(self.position_ids, 1, past_key_values_length, seq_length)"
+NARROW = "mint.narrow(self.position_ids, 1, past_key_values_length, seq_length)"
 LOSS = "loss = ops.cross_entropy(logits.view(-1, self.num_labels), labels.view(-1))"
 SCALE = "attention_scores / math.sqrt(self.attention_head_size)"
 
@@ -91,7 +91,7 @@ BREAKS = {
         {ONES: Status.IDENTICAL, LEFT: Status.DIFFERENT},
     ),
     "positions start at 0, wrong only with a cache": (
-        [(NARROW, "ops.narrow(self.position_ids, 1, 0, seq_length)")],
+        [(NARROW, "mint.narrow(self.position_ids, 1, 0, seq_length)")],
         {DEFAULTS: Status.IDENTICAL, NO_CACHE: Status.IDENTICAL, CACHE: Status.DIFFERENT},
     ),
     "too many positions, wrong only with a cache": (

@@ -455,16 +455,7 @@ TWINS = {
 }
 
 
-OPEN = {"locals() afterwards": "`locals()` after the loop is not looked for; it would show fewer names"}
-
-
-@pytest.mark.parametrize(
-    "twin",
-    [
-        pytest.param(twin, marks=[pytest.mark.xfail(strict=True, reason=OPEN[twin])] if twin in OPEN else [])
-        for twin in sorted(TWINS)
-    ],
-)
+@pytest.mark.parametrize("twin", TWINS)
 def test_left_alone_and_said_why(twin, rewrite):
     body, reason = TWINS[twin]
     text = encoder(body, "self, x, cache=None")
