@@ -47,7 +47,9 @@ def module_classes(context: PassContext) -> list[ModuleClass]:
             inherited = (
                 lists.get(base.value.value, frozenset()) for base in node.bases if isinstance(base.value, cst.Name)
             )
-            names = frozenset(_module_lists(node, context)).union(*inherited)
+            if node not in context.facts.memo:
+                context.facts.memo[node] = frozenset(_module_lists(node, context))
+            names = context.facts.memo[node].union(*inherited)
             lists[node.name.value] = names
             item = ModuleClass(node, names)
             if item.method(context.dialect.forward) is not None or names:

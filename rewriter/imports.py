@@ -55,8 +55,10 @@ def drop_unused(tree: cst.Module, original: cst.Module) -> cst.Module:
     An import that was unused to begin with stays: somebody may import it from this file.
     """
     before, after = _used(original), _used(tree)
-    exported = _string_literals(tree)
-    gone = {name for name in before - after if name not in exported}
+    gone = before - after
+    if not gone:
+        return tree
+    gone -= _string_literals(tree)
     changes: dict[cst.CSTNode, cst.CSTNode | cst.RemovalSentinel] = {}
     for line in tree.body:
         if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:

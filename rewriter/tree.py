@@ -186,12 +186,17 @@ def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTN
     while stack:
         item = stack.pop()
         yield item
-        parts = [
-            part
-            for part in children(item)
-            if into_functions or not isinstance(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda))
-        ]
-        stack.extend(reversed(parts))
+        parts: list[cst.CSTNode] = []
+        for name in _fields(type(item)):
+            value = getattr(item, name)
+            if isinstance(value, cst.CSTNode):
+                parts.append(value)
+            elif isinstance(value, (list, tuple)):
+                parts.extend(value)
+        if not into_functions:
+            parts = [part for part in parts if not isinstance(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda))]
+        parts.reverse()
+        stack.extend(parts)
 
 
 def find(
