@@ -99,7 +99,7 @@ class Layer(nn.Cell):
                     continue
                 body = [s for s in method.body.body if isinstance(s, cst.BaseStatement)]
                 bound = frozenset(parameter_names(method))
-                for statement, names in _unbound(body, bound, frozenset(), self_):
+                for statement, names in _unbound(body, bound, self_):
                     where = f"{owner.node.name.value}.{method.name.value}"
                     for name in names:
                         context.rewritten(statement, where, f"`{name}` is None where a path leaves it unbound")
@@ -114,7 +114,7 @@ class Layer(nn.Cell):
 
 
 def _unbound(
-    statements: Sequence[cst.BaseStatement], before: frozenset[str], after: frozenset[str], self_: str
+    statements: Sequence[cst.BaseStatement], before: frozenset[str], self_: str
 ) -> list[tuple[cst.BaseStatement, list[str]]]:
     """Return (statement, names) for the branches and loops of a function body that may leave names unbound.
 
@@ -128,7 +128,7 @@ def _unbound(
         if bound is None:
             break
         if isinstance(statement, (cst.If, cst.For, cst.While)) and not _is_static(statement, self_):
-            live = live_before(statements[index + 1 :], after)
+            live = live_before(statements[index + 1 :], frozenset())
             now = surely_assigned([statement], bound)
             if now is not None:
                 names = sorted((maybe_assigned([statement]) & live) - now - touched)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -110,7 +109,3 @@ class PassContext:
 
     def _add(self, node: cst.CSTNode, what: str, outcome: Outcome, reason: str) -> None:
         self.sites.append(Site(self._pass_name, self.line(node), what, outcome, reason))
-
-
-Progress = Callable[[str], None]
-"""Called with the name of each pass before it runs."""
