@@ -83,19 +83,19 @@ class Sum(nn.Cell):
                 for node in find(method.body, cst.CompFor):
                     if self_attribute(node.iter, self_) in owner.lists:
                         context.skipped(node, cst.Module([]).code_for_node(node.iter), "a comprehension over modules")
-                taken = identifiers(method)
+                taken = set(identifiers(method))
                 # The inner of two nested loops first, so that it is part of the outer one's new body.
                 for loop in reversed(list(find(method.body, cst.For, into_functions=False))):
                     modules = module_attributes(loop, owner.lists, self_)
                     if modules:
-                        self._loop(loop, taken, frozenset(modules), self_, context, changes)
+                        self._loop(loop, taken, modules, self_, context, changes)
         return replace(context.tree, changes)
 
     def _loop(
         self,
         loop: cst.For,
         taken: set[str],
-        lists: frozenset[str],
+        lists: set[str],
         self_: str,
         context: PassContext,
         changes: dict[cst.CSTNode, cst.CSTNode],

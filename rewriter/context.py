@@ -12,7 +12,7 @@ from .imports import ImportPlan
 from .passes import Outcome, Site
 from .source import SourceFile
 from .targets import Target
-from .tree import Names, first_line, lines_of, walk
+from .tree import Names, first_line, walk
 
 
 class FileFacts:
@@ -37,12 +37,7 @@ class FileFacts:
     @cached_property
     def names(self) -> Names:
         """Scope analysis of the file as it was read."""
-        return Names(self.source.tree, self.source.package)
-
-    @cached_property
-    def lines(self) -> dict[cst.CSTNode, int]:
-        """Line of every node of the file as it was read."""
-        return lines_of(self.source.tree)
+        return Names(self.source)
 
 
 class PassContext:
@@ -83,10 +78,10 @@ class PassContext:
 
     def line(self, node: cst.CSTNode) -> int:
         """Return the line of `node` in the file as it was read; for a node that a pass made, of its first old part."""
-        line = first_line(node, self.facts.lines)
+        line = first_line(node, self.facts.source.lines)
         if line:
             return line
-        return next((known for part in walk(node) if (known := self.facts.lines.get(part, 0))), 0)
+        return next((known for part in walk(node) if (known := self.facts.source.lines.get(part, 0))), 0)
 
     def rewritten(self, node: cst.CSTNode, what: str, note: str) -> None:
         """Say that the place `node` was rewritten, and into what."""

@@ -7,12 +7,13 @@ more than is modelled (exceptions, generators), the answer errs on the side of "
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import libcst as cst
 
-from .tree import children, find
+from .tree import children, find, is_a
 
 Statements = Sequence[cst.BaseStatement | cst.BaseSmallStatement]
 Names = frozenset[str]
@@ -21,8 +22,11 @@ NOTHING: Names = frozenset()
 
 def reads(node: cst.CSTNode | None) -> Names:
     """Return the names an expression may read; of an inner function, every name in it."""
-    if node is None:
-        return NOTHING
+    return NOTHING if node is None else _reads(node)
+
+
+@lru_cache(maxsize=4096)  # passes ask about the same statements again and again
+def _reads(node: cst.CSTNode) -> Names:
     if isinstance(node, cst.Name):
         return frozenset((node.value,))
     if isinstance(node, cst.Attribute):
@@ -226,30 +230,41 @@ class _Liveness:
 
 def maybe_assigned(statements: Statements) -> Names:
     """Return the names that some path through `statements` binds, not counting what nested functions bind."""
+    return NOTHING.union(*map(_maybe_bound, statements))
+
+
+@lru_cache(maxsize=4096)
+def _maybe_bound(statement: cst.CSTNode) -> Names:
     found: set[str] = set()
-    for statement in statements:
-        for node in _own_nodes(statement):
-            if isinstance(node, (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Import, cst.ImportFrom)):
-                found |= _effect(node).binds
-            elif isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-                found.add(node.name.value)
-            elif isinstance(node, (cst.For, cst.NamedExpr)):
-                found |= target_names(node.target)
-            elif isinstance(node, cst.AsName):
-                found |= target_names(node.name)
-            elif isinstance(node, (cst.MatchAs, cst.MatchStar)) and node.name is not None:
-                found.add(node.name.value)
-            elif isinstance(node, cst.MatchMapping) and node.rest is not None:
-                found.add(node.rest.value)
+    for node in _binding_nodes(statement):
+        if isinstance(node, (cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Import, cst.ImportFrom)):
+            found |= _effect(node).binds
+        elif isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            found.add(node.name.value)
+        elif isinstance(node, (cst.For, cst.NamedExpr)):
+            found |= target_names(node.target)
+        elif isinstance(node, cst.AsName):
+            found |= target_names(node.name)
+        elif isinstance(node, (cst.MatchAs, cst.MatchStar)) and node.name is not None:
+            found.add(node.name.value)
+        elif isinstance(node, cst.MatchMapping) and node.rest is not None:
+            found.add(node.rest.value)
     return frozenset(found)
 
 
-def _own_nodes(statement: cst.CSTNode) -> Iterable[cst.CSTNode]:
-    """Yield the nodes of a statement that run in its own scope."""
-    yield statement
-    if not isinstance(statement, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+_BINDING = (
+    *(cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Import, cst.ImportFrom, cst.FunctionDef, cst.ClassDef),
+    *(cst.For, cst.NamedExpr, cst.AsName, cst.MatchAs, cst.MatchStar, cst.MatchMapping),
+)
+
+
+def _binding_nodes(statement: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Yield the nodes of a statement that run in its own scope and may bind a name."""
+    if is_a(statement, _BINDING):
+        yield statement
+    if not is_a(statement, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
         for part in children(statement):
-            yield from _own_nodes(part)
+            yield from _binding_nodes(part)
 
 
 def captured(statements: Statements) -> Names:

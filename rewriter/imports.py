@@ -97,10 +97,7 @@ def _already_imported(root: str, names: Names, tree: cst.Module) -> str | None:
         if isinstance(statement, (cst.Import, cst.ImportFrom)) and not isinstance(statement.names, cst.ImportStar)
         for alias in statement.names
     }
-    for local, qualified in names.imported().items():
-        if qualified == root and local in plain and len(names.bindings(local)) == 1 and not names.is_shadowed(local):
-            return local
-    return None
+    return next((local for local, qualified in names.plain.items() if qualified == root and local in plain), None)
 
 
 def _free_name(root: str, tree: cst.Module) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import difflib
-import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -19,7 +17,7 @@ from .errors import RewriterError
 from .imports import ImportPlan, drop_unused
 from .ordering import ordered
 from .passes import Failure, Outcome, Pass, PassReport, Safety, Site
-from .source import SourceFile
+from .source import SourceFile, collector_paused
 from .targets import Target
 
 
@@ -118,7 +116,7 @@ def _run(
     progress: Callable[[str], None],
     done: Callable[[PassReport], None],
 ) -> Result:
-    with _no_garbage_collection():
+    with collector_paused():
         facts = _facts(source, dialects, target, standalone=standalone)
         data, reports = _run_all(sequence, facts, progress, done, check_each=False)
         if not _is_python(data, source.name):  # a pass wrote nonsense: find out which, and do without it
@@ -130,18 +128,6 @@ def _run(
 def default_passes(passes: Sequence[Pass]) -> list[Pass]:
     """Return those that run without being asked for: all but the approximate ones."""
     return [item for item in passes if item.safety is not Safety.APPROXIMATE]
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Pause the collector: syntax trees are large and hold no cycles, and scanning them takes a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _run_all(
@@ -196,7 +182,7 @@ def _facts(source: SourceFile, dialects: tuple[Dialect, ...], target: Target, *,
         raise RewriterError(f"{source.name}: the file is empty", exit_code=1)
     # Names needs a dialect-free look at the imports, so the facts are made with a placeholder first.
     probe = FileFacts(source, dialect_registry.MINDSPORE, target, standalone=standalone)
-    dialect = dialect_registry.detect(frozenset(probe.names.imported().values()), dialects)
+    dialect = dialect_registry.detect(frozenset().union(*probe.names.imported.values()), dialects)
     if dialect is None:
         raise RewriterError(
             f"{source.name}: not a MindSpore modeling file (it imports neither mindspore nor mindnlp.core)", exit_code=1

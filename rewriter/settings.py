@@ -59,7 +59,7 @@ def _read(path: Path) -> Settings:
 
 
 def _validated(table: Any, path: Path) -> Settings:
-    from pydantic import TypeAdapter, ValidationError
+    from msgspec import ValidationError, convert
 
     if not isinstance(table, dict):
         raise RewriterError(
@@ -71,10 +71,8 @@ def _validated(table: Any, path: Path) -> Settings:
         known = ", ".join(name.replace("_", "-") for name in Settings.__dataclass_fields__)
         raise RewriterError(f"{path}: [tool.rewriter] has no key '{unknown[0]}'", hint=f"Known keys: {known}.")
     try:
-        settings: Settings = TypeAdapter(Settings).validate_python(values)
+        settings = convert(values, Settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RewriterError(f"{path}: [tool.rewriter] {where}: {first['msg']}") from None
+        raise RewriterError(f"{path}: [tool.rewriter]: {error}") from None
     plugins = tuple(str(path.parent / one) if one.endswith(".py") else one for one in settings.plugins)
     return replace(settings, plugins=plugins)

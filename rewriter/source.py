@@ -6,12 +6,16 @@ LibCST keeps every comment, blank line, newline style, byte-order mark and decla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import libcst as cst
 
 from .errors import UnreadableSource
+from .printing import printed
 
 _ENCODING_HINT = "Save the file as UTF-8, or declare its encoding in the first line (# -*- coding: ... -*-)."
 
@@ -24,6 +28,7 @@ class SourceFile:
         name: What messages call it: a path or a dotted module.
         data: The bytes as read.
         tree: The concrete syntax tree of `data`.
+        lines: The 1-based line on which each node of `tree` starts, leading comments of a statement included.
         package: Dotted package that relative imports start from; empty for a file outside any package.
         path: Where it was read; None for text handed over in memory.
     """
@@ -31,6 +36,7 @@ class SourceFile:
     name: str
     data: bytes
     tree: cst.Module
+    lines: Mapping[cst.CSTNode, int] = field(repr=False)
     package: str = ""
     path: Path | None = None
 
@@ -59,8 +65,10 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
             a caret under the column.
     """
     try:
-        tree = cst.parse_module(data)
-        kept = tree.bytes
+        with collector_paused():
+            tree = cst.parse_module(data)
+            text, lines = printed(tree)
+        kept = text.encode(tree.encoding)
     except RecursionError:
         raise UnreadableSource(f"{name}: an expression or block is nested too deeply") from None
     except (UnicodeDecodeError, LookupError) as error:
@@ -77,7 +85,7 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
         raise UnreadableSource(
             f"{name}: its line endings cannot be kept byte for byte", hint="Use LF or CRLF line endings throughout."
         )
-    return SourceFile(name=name, data=data, tree=tree, package=package, path=path)
+    return SourceFile(name=name, data=data, tree=tree, lines=lines, package=package, path=path)
 
 
 def read(path: Path, *, package: str | None = None) -> SourceFile:
@@ -105,6 +113,18 @@ def package_of(path: Path) -> str:
         parts.insert(0, folder.name)
         folder = folder.parent
     return ".".join(parts)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause the garbage collector: syntax trees are large and hold no cycles, and scanning them takes long."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _syntax_message(name: str, data: bytes, error: cst.ParserSyntaxError) -> str:

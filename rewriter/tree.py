@@ -7,40 +7,35 @@ analysis serves the whole pipeline.
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
+import symtable
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any, TypeVar, cast
+from functools import cache, cached_property, lru_cache
+from typing import Any, TypeGuard, TypeVar, cast
 
 import libcst as cst
-from libcst._nodes.internal import CodegenState  # the public position provider costs six times as much
-from libcst.metadata import (
-    Assignment,
-    GlobalScope,
-    ImportAssignment,
-    MetadataWrapper,
-    QualifiedNameSource,
-    Scope,
-    ScopeProvider,
-)
+from libcst.metadata import GlobalScope, MetadataWrapper, QualifiedNameSource, Scope, ScopeProvider
+
+from .source import SourceFile
 
 Node = TypeVar("Node", bound=cst.CSTNode)
 NodeMap = Mapping[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel]
 
 
 class Names:
-    """Qualified names by scope analysis, for a tree and its descendants.
+    """What the names of a file stand for, for a tree and its descendants.
+
+    Nearly every name of a modeling file is bound by one import or not by an import at all; the standard library's
+    symbol table tells which. Only for the others is LibCST's scope analysis worth its second.
 
     Args:
-        tree: The tree as it was read.
-        package: Dotted package for relative imports; empty leaves them relative.
+        source: The file as it was read; without a package, relative imports stay relative.
     """
 
-    def __init__(self, tree: cst.Module, package: str) -> None:
-        self._package = package
-        self._scopes = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(ScopeProvider)
-        self._module_scope = next(s for s in self._scopes.values() if isinstance(s, GlobalScope))
-        self._inner_scopes = {s for s in self._scopes.values() if s is not None and s is not self._module_scope}
+    def __init__(self, source: SourceFile) -> None:
+        self._source = source
 
     def qualified(self, node: cst.CSTNode) -> str | None:
         """Return the dotted name an expression stands for, e.g. `mindspore.ops.cat` for `P.cat`.
@@ -51,46 +46,119 @@ class Names:
         dotted = dotted_name(node)
         if dotted is None:
             return None
-        found = self.scope_of(node).get_qualified_names_for(dotted)
-        known = {q for q in found if q.source is not QualifiedNameSource.LOCAL}
+        root, dot, rest = dotted.partition(".")
+        if root in self.plain:
+            return self.plain[root] + dot + rest
+        if self._bindings is not None and root not in self._bindings.imported:
+            if root not in _BUILTINS:
+                return None
+            if root not in self._bindings.bound:
+                return f"builtins.{dotted}"
+        return self._qualified_by_scope(node, dotted)
+
+    def _qualified_by_scope(self, node: cst.CSTNode, dotted: str) -> str | None:
+        probe: cst.CSTNode = node
+        while isinstance(probe, cst.Attribute):
+            probe = probe.value
+        scopes = self._scopes
+        scope = scopes.get(probe) or next(one for one in scopes.values() if isinstance(one, GlobalScope))
+        found = scope.get_qualified_names_for(dotted)
+        known = {name for name in found if name.source is not QualifiedNameSource.LOCAL}
         if len(known) != 1 or len(found) != 1:
             return None
         return self.absolute(next(iter(known)).name)
 
-    def scope_of(self, node: cst.CSTNode) -> Scope:
-        """Return the scope `node` is read in; the module's own for a node that a pass made."""
-        probe: cst.CSTNode = node
-        while isinstance(probe, cst.Attribute):
-            probe = probe.value
-        return self._scopes.get(probe) or self._module_scope
-
     def absolute(self, name: str) -> str:
         """Turn a relative dotted name (`..utils.logging`) into an absolute one where the package is known."""
         level = len(name) - len(name.lstrip("."))
-        if level == 0 or not self._package:
+        if level == 0 or not self._source.package:
             return name
-        parts = self._package.split(".")
+        parts = self._source.package.split(".")
         if level - 1 >= len(parts):
             return name
         return ".".join([*parts[: len(parts) - (level - 1)], name[level:]])
 
-    def imported(self) -> dict[str, str]:
-        """Return local name → qualified name for every module-level import."""
-        result: dict[str, str] = {}
-        for assignment in self._module_scope.assignments:
-            if isinstance(assignment, ImportAssignment):
-                names = assignment.get_qualified_names_for(assignment.name)
-                for name in names:
-                    result[assignment.name] = self.absolute(name.name)
-        return result
+    @cached_property
+    def imported(self) -> Mapping[str, frozenset[str]]:
+        """Local name → the qualified names that the module's imports bind to it, one in all sane files."""
+        found: dict[str, set[str]] = {}
+        kinds: tuple[type[cst.Import | cst.ImportFrom], ...] = (cst.Import, cst.ImportFrom)
+        for statement in find(self._source.tree, kinds, into_functions=False):
+            for local, qualified in _imports_of(statement):
+                found.setdefault(local, set()).add(self.absolute(qualified))
+        return {local: frozenset(qualified) for local, qualified in found.items()}
 
-    def is_shadowed(self, name: str) -> bool:
-        """Tell whether some function, class or comprehension of the file binds `name` for itself."""
-        return any(name in scope.assignments for scope in self._inner_scopes)
+    @cached_property
+    def plain(self) -> Mapping[str, str]:
+        """Local name → qualified name for what one module-level import binds and nothing else in the file."""
+        if self._bindings is None:
+            return {}
+        bound = self._bindings.bound
+        return {
+            local: next(iter(qualified))
+            for local, qualified in self.imported.items()
+            if len(qualified) == 1 and bound[local] == 1 and local not in self._bindings.assigned
+            if not local.startswith("__")  # a class reads it under a mangled name
+        }
 
-    def bindings(self, name: str) -> list[Assignment]:
-        """Return every module-level binding of `name`."""
-        return [a for a in self._module_scope[name] if isinstance(a, Assignment)]
+    @cached_property
+    def _bindings(self) -> _Bindings | None:
+        """What binds each name; None when this Python cannot compile the file (it may be written for a newer one)."""
+        try:
+            return _Bindings(symtable.symtable(self._source.text.removeprefix("\ufeff"), self._source.name, "exec"))
+        except (SyntaxError, ValueError):
+            return None
+
+    @cached_property
+    def _scopes(self) -> Mapping[cst.CSTNode, Scope | None]:
+        return MetadataWrapper(self._source.tree, unsafe_skip_copy=True).resolve(ScopeProvider)
+
+
+class _Bindings:
+    """How often, and how, each identifier is bound anywhere in a file.
+
+    Attributes:
+        bound: Identifier → in how many scopes something binds it.
+        assigned: The identifiers that something else than an import binds.
+        imported: The identifiers that an import binds.
+    """
+
+    def __init__(self, module: symtable.SymbolTable) -> None:
+        self.bound: Counter[str] = Counter()
+        self.assigned: set[str] = set()
+        self.imported: set[str] = set()
+        tables = [module]
+        while tables:
+            table = tables.pop()
+            tables.extend(table.get_children())
+            for symbol in table.get_symbols():
+                name = symbol.get_name()
+                assigned = symbol.is_assigned() or symbol.is_parameter()
+                if assigned:
+                    self.assigned.add(name)
+                if symbol.is_imported():
+                    self.imported.add(name)
+                if assigned or symbol.is_imported():
+                    self.bound[name] += 1
+
+
+_BUILTINS = frozenset(dir(builtins))
+
+
+def _imports_of(statement: cst.Import | cst.ImportFrom) -> Iterator[tuple[str, str]]:
+    """Yield (local name, qualified name) for each name that an import binds; relative names keep their dots."""
+    if isinstance(statement.names, cst.ImportStar):
+        return
+    module = ""
+    if isinstance(statement, cst.ImportFrom):
+        module = "." * len(statement.relative) + (dotted_name(statement.module) or "" if statement.module else "")
+    for alias in statement.names:
+        name = alias.evaluated_name
+        if isinstance(statement, cst.ImportFrom):
+            qualified = module + ("" if module.endswith(".") else ".") + name
+        else:
+            qualified = name if alias.asname is not None else name.split(".")[0]
+        yield bound_name(alias), qualified
 
 
 def dotted_name(node: cst.CSTNode) -> str | None:
@@ -107,29 +175,6 @@ def dotted_name(node: cst.CSTNode) -> str | None:
 def parse_dotted(name: str) -> cst.Name | cst.Attribute:
     """Build the expression for a dotted name."""
     return cast("cst.Name | cst.Attribute", cst.parse_expression(name))
-
-
-class _LineState(CodegenState):
-    """Prints a tree and notes the line on which every node starts."""
-
-    def __init__(self, tree: cst.Module) -> None:
-        super().__init__(default_indent=tree.default_indent, default_newline=tree.default_newline)
-        self.line = 1
-        self.lines: dict[cst.CSTNode, int] = {}
-
-    def add_token(self, value: str) -> None:
-        super().add_token(value)
-        self.line += value.count("\n")
-
-    def before_codegen(self, node: cst.CSTNode) -> None:
-        self.lines[node] = self.line
-
-
-def lines_of(tree: cst.Module) -> dict[cst.CSTNode, int]:
-    """Return the 1-based line on which each node of `tree` starts, leading comments of a statement included."""
-    state = _LineState(tree)
-    tree._codegen(state)
-    return state.lines
 
 
 def first_line(node: cst.CSTNode, lines: Mapping[cst.CSTNode, int]) -> int:
@@ -165,11 +210,22 @@ def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return tuple(f.name for f in dataclasses.fields(kind) if not f.name.startswith(_LAYOUT_FIELDS))
 
 
+def is_a(item: object, kind: type[Node] | tuple[type[Node], ...]) -> TypeGuard[Node]:
+    """Do as `isinstance` does, in a third of the time where the answer is no: LibCST's nodes are abstract classes."""
+    own: Any = type(item)
+    return _is_subclass(own, kind)
+
+
+@cache
+def _is_subclass(kind: type, wanted: type | tuple[type, ...]) -> bool:
+    return issubclass(kind, wanted)
+
+
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     """Yield the parts of `node` that hold code; LibCST's own `children` takes ten times as long."""
     for name in _fields(type(node)):
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
+        if is_a(value, cst.CSTNode):
             yield value
         elif isinstance(value, (list, tuple)):
             yield from value
@@ -185,18 +241,21 @@ def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTN
     stack = [node]
     while stack:
         item = stack.pop()
+        if into_functions and is_a(item, cst.FunctionDef):
+            yield from _function_nodes(item)
+            continue
         yield item
-        parts: list[cst.CSTNode] = []
-        for name in _fields(type(item)):
-            value = getattr(item, name)
-            if isinstance(value, cst.CSTNode):
-                parts.append(value)
-            elif isinstance(value, (list, tuple)):
-                parts.extend(value)
+        parts = list(children(item))
         if not into_functions:
-            parts = [part for part in parts if not isinstance(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda))]
+            parts = [part for part in parts if not is_a(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda))]
         parts.reverse()
         stack.extend(parts)
+
+
+@lru_cache(maxsize=4096)
+def _function_nodes(function: cst.FunctionDef) -> tuple[cst.CSTNode, ...]:
+    """Return what `walk` yields for a function: most passes leave most of them as they are, and all walk them."""
+    return (function, *(item for part in children(function) for item in walk(part)))
 
 
 def find(
@@ -204,27 +263,32 @@ def find(
 ) -> Iterator[Node]:
     """Yield the descendants of `node` that are of `kind`, itself included, in source order."""
     for item in walk(node, into_functions=into_functions):
-        if isinstance(item, kind):
+        if is_a(item, kind):
             yield item
 
 
-def identifiers(tree: cst.CSTNode) -> set[str]:
+def identifiers(tree: cst.CSTNode) -> frozenset[str]:
     """Return every identifier that `tree` reads or binds; attribute names, keywords and module paths are left out."""
     found: set[str] = set()
     stack: list[cst.CSTNode] = [tree]
     while stack:
         node = stack.pop()
-        if isinstance(node, cst.Name):
+        if is_a(node, cst.Name):
             found.add(node.value)
-        elif isinstance(node, (cst.Attribute, cst.Arg)):
+        elif is_a(node, cst.Attribute) or is_a(node, cst.Arg):
             stack.append(node.value)
-        elif isinstance(node, cst.ImportAlias):
+        elif is_a(node, cst.ImportAlias):
             found.add(bound_name(node))
-        elif isinstance(node, cst.ImportFrom):
+        elif is_a(node, cst.ImportFrom):
             stack.extend(() if isinstance(node.names, cst.ImportStar) else node.names)
+        elif node is not tree and is_a(node, cst.FunctionDef):
+            found |= _function_identifiers(node)
         else:
             stack.extend(children(node))
-    return found
+    return frozenset(found)
+
+
+_function_identifiers = lru_cache(maxsize=4096)(identifiers)
 
 
 def bound_name(alias: cst.ImportAlias) -> str:
@@ -254,7 +318,7 @@ def _rebuild(node: cst.CSTNode, changes: NodeMap, wanted: set[int]) -> Any:
     updates: dict[str, Any] = {}
     for name in _fields(type(node)):
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
+        if is_a(value, cst.CSTNode):
             new = _rebuild(value, changes, wanted)
             if new is not value:
                 updates[name] = new
@@ -269,7 +333,7 @@ def _rebuild_sequence(items: Sequence[Any], changes: NodeMap, wanted: set[int]) 
     result: list[Any] = []
     changed = False
     for item in items:
-        new = _rebuild(item, changes, wanted) if isinstance(item, cst.CSTNode) else item
+        new = _rebuild(item, changes, wanted) if is_a(item, cst.CSTNode) else item
         changed = changed or new is not item
         if isinstance(new, cst.FlattenSentinel):
             result.extend(new)

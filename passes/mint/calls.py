@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from rewriter.tree import children
+from rewriter.tree import children, is_a
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ def _calls(tree: cst.Module) -> Iterator[Found]:
     stack: list[tuple[cst.CSTNode, cst.FunctionDef | None, str, bool]] = [(tree, None, "", False)]
     while stack:
         node, function, method, in_class = stack.pop()
-        if isinstance(node, cst.Call):
+        if is_a(node, cst.Call):
             yield Found(node, function, method)
-        elif isinstance(node, cst.FunctionDef):
+        elif is_a(node, cst.FunctionDef):
             function, method, in_class = node, node.name.value if in_class else method, False
-        elif isinstance(node, cst.ClassDef):
+        elif is_a(node, cst.ClassDef):
             in_class = True
         parts = [(part, function, method, in_class) for part in children(node)]
         stack.extend(reversed(parts))

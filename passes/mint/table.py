@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec import Struct, ValidationError, convert, field
 from packaging.version import Version
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rewriter import Device, RewriterError
 
@@ -27,7 +27,7 @@ LiteralKind = Literal["int", "number", "str"]
 Style = Literal["positional", "keyword", "reordered"]
 
 
-class Parameter(BaseModel):
+class Parameter(Struct, frozen=True):
     """One parameter of a signature.
 
     Attributes:
@@ -37,19 +37,13 @@ class Parameter(BaseModel):
         variadic: Whether it collects all further positional arguments.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     name: str
     default: str | None
     positional: bool
     variadic: bool = False
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Api(_Entry):
+class Api(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where a replacement runs, and how that is known.
 
     Attributes:
@@ -66,19 +60,12 @@ class Api(_Entry):
     gpu: str = ""
     ascend: str = ""
 
-    @field_validator("cpu")
-    @classmethod
-    def _check_cpu(cls, value: str) -> str:
-        if value not in ("no eager kernel", "no jit kernel", "no kernel"):
-            _version_after("probe", value)
-        return value
-
-    @field_validator("gpu", "ascend")
-    @classmethod
-    def _check_documented(cls, value: str) -> str:
-        if value:
+    def __post_init__(self) -> None:
+        """Check how the evidence is worded."""
+        if self.cpu not in ("no eager kernel", "no jit kernel", "no kernel"):
+            _version_after("probe", self.cpu)
+        for value in filter(None, (self.gpu, self.ascend)):
             _version_after("docs", value)
-        return value
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -110,7 +97,7 @@ class Api(_Entry):
 _LABELS = {Device.CPU: "a CPU", Device.GPU: "a GPU", Device.ASCEND: "Ascend"}
 
 
-class Row(_Entry):
+class Row(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One source call and the call that replaces it.
 
     Attributes:
@@ -146,16 +133,16 @@ class Row(_Entry):
     signature: str
     to: str
     kind: Literal["function", "method", "layer"] = "function"
-    rename: dict[str, str] = Field(default_factory=dict)
-    refuse: dict[str, str] = Field(default_factory=dict)
-    require: dict[str, str] = Field(default_factory=dict)
-    not_none: dict[str, str] = Field(default_factory=dict)
-    only: dict[str, LiteralKind] = Field(default_factory=dict)
-    choices: dict[str, dict[str, str]] = Field(default_factory=dict)
+    rename: dict[str, str] = field(default_factory=dict)
+    refuse: dict[str, str] = field(default_factory=dict)
+    require: dict[str, str] = field(default_factory=dict)
+    not_none: dict[str, str] = field(default_factory=dict)
+    only: dict[str, LiteralKind] = field(default_factory=dict)
+    choices: dict[str, dict[str, str]] = field(default_factory=dict)
     as_tuple: tuple[str, ...] = ()
-    add: dict[str, str] = Field(default_factory=dict)
-    add_unless_whole: dict[str, str] = Field(default_factory=dict)
-    forward_only: dict[str, str] = Field(default_factory=dict)
+    add: dict[str, str] = field(default_factory=dict)
+    add_unless_whole: dict[str, str] = field(default_factory=dict)
+    forward_only: dict[str, str] = field(default_factory=dict)
     pack: str = ""
     aliases: bool = False
     targets: tuple[Device, ...] = ()
@@ -174,17 +161,16 @@ class Row(_Entry):
         """The parameters of the source in order."""
         return parse_signature(self.signature)
 
-    @model_validator(mode="after")
-    def _check_names(self) -> Row:
+    def __post_init__(self) -> None:
+        """Check that every parameter spoken of is one of the source."""
         known = {parameter.name for parameter in self.parameters}
         used = {*self.rename, *self.refuse, *self.require, *self.not_none, *self.only, *self.choices}
         used |= {*self.as_tuple, *self.forward_only, *([self.pack] if self.pack else [])}
         if used - known:
             raise ValueError(f"{self.source}: no parameter {', '.join(sorted(used - known))} in {self.signature}")
-        return self
 
 
-class Refusal(_Entry):
+class Refusal(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What stays as it is, and why. The other fields are the evidence, which the tests execute.
 
     Attributes:
@@ -213,15 +199,14 @@ class Refusal(_Entry):
     judged: bool = False
     gives: Literal["tensor", "other"] = "other"
 
-    @model_validator(mode="after")
-    def _check_evidence(self) -> Refusal:
+    def __post_init__(self) -> None:
+        """Check that there is evidence, and of one kind."""
         kinds = [self.absent, self.differs, self.parameters, self.attributes, self.module, self.docs_only, self.judged]
         if sum(bool(kind) for kind in kinds) != 1:
             raise ValueError(f"{self.source}: a refusal has one kind of evidence")
-        return self
 
 
-class Table(_Entry):
+class Table(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole table.
 
     Attributes:
@@ -238,8 +223,8 @@ class Table(_Entry):
     rows: dict[str, Row]
     refusals: dict[str, Refusal]
 
-    @model_validator(mode="after")
-    def _check_replacements(self) -> Table:
+    def __post_init__(self) -> None:
+        """Check every row against the signature of its replacement."""
         for row in self.rows.values():
             if row.to not in self.api:
                 raise ValueError(f"{row.source}: its replacement {row.to} has no entry under [api]")
@@ -252,7 +237,6 @@ class Table(_Entry):
         both = set(self.rows) & set(self.refusals)
         if both:
             raise ValueError(f"both replaced and refused: {', '.join(sorted(both))}")
-        return self
 
     def canonical(self, name: str) -> str:
         """Return the name under which the table has `name`: `mindspore.ops.functional.cat` is `mindspore.ops.cat`."""
@@ -284,7 +268,7 @@ def load(path: Path = TABLE) -> Table:
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Table.model_validate(_expanded(raw))
+        return convert(_expanded(raw), Table)
     except (tomllib.TOMLDecodeError, KeyError) as error:
         raise RewriterError(f"{path}: not a readable table ({error})") from None
     except ValidationError as error:

@@ -6,6 +6,8 @@ import libcst as cst
 import pytest
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+from rewriter.printing import printed
+from rewriter.source import parse, read
 from rewriter.tree import (
     Names,
     bound_name,
@@ -14,7 +16,6 @@ from rewriter.tree import (
     find,
     first_line,
     identifiers,
-    lines_of,
     parse_dotted,
     replace,
     walk,
@@ -27,9 +28,8 @@ def tree_of(text):
 
 def qualified(text, package="", spot="call"):
     """The qualified name of the function in the last call of `text`."""
-    tree = tree_of(text)
-    names = Names(tree, package)
-    return names.qualified(list(find(tree, cst.Call))[-1].func)
+    source = parse(text.encode(), package=package)
+    return Names(source).qualified(list(find(source.tree, cst.Call))[-1].func)
 
 
 class TestQualifiedNames:
@@ -80,16 +80,62 @@ class TestQualifiedNames:
         assert qualified(statement, package) == expected
 
     def test_what_a_module_imports(self):
-        tree = tree_of("import mindspore as ms\nfrom mindspore import nn\nfrom .x import y\nimport a.b\n")
-        imported = Names(tree, "p.q").imported()
-        assert imported["ms"] == "mindspore"
-        assert imported["nn"] == "mindspore.nn"
-        assert imported["y"] == "p.q.x.y"
-        assert "a.b" in imported.values() or imported.get("a") == "a"
+        text = "import mindspore as ms\nfrom mindspore import nn\nfrom .x import y\nimport a.b\nfrom z import *\n"
+        imported = Names(parse(text.encode(), package="p.q")).imported
+        assert imported == {"ms": {"mindspore"}, "nn": {"mindspore.nn"}, "y": {"p.q.x.y"}, "a": {"a"}}
+
+    def test_a_conditional_import_has_both_names(self):
+        text = "if c:\n    from mindspore import ops\nelse:\n    from torch import ops\n"
+        names = Names(parse(text.encode()))
+        assert names.imported == {"ops": {"mindspore.ops", "torch.ops"}}
+        assert not names.plain
+
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            "",
+            "def f(ops): pass",
+            "def f():\n    ops = 1",
+            "def f():\n    from x import ops",
+            "def f():\n    global ops\n    ops = 1",
+            "class C:\n    ops = 1",
+            "[ops for ops in x]",
+            "for ops in x: pass",
+            "del ops",
+            "ops += 1",
+            "with x as ops: pass",
+            "try:\n    pass\nexcept E as ops:\n    pass",
+            "(ops := 1)",
+            "f = lambda ops: 1",
+            "def ops(): pass",
+            "class ops: pass",
+            "match x:\n    case ops: pass",
+            "from x import ops",
+        ],
+    )
+    def test_plain_is_what_one_import_alone_binds(self, rest):
+        names = Names(parse(f"from mindspore import ops\n{rest}\n".encode()))
+        assert names.plain == ({} if rest else {"ops": "mindspore.ops"})
+
+    def test_a_name_that_a_class_would_mangle_is_not_plain(self):
+        text = "from mindspore import ops as __ops\nclass C:\n    def f(self, __ops):\n        return __ops.cat(x)\n"
+        assert qualified(text) is None
+
+    def test_the_symbol_table_agrees_with_the_scope_analysis(self, real_file):
+        source = read(real_file)
+        names = Names(source)
+        checked = 0
+        for node in find(source.tree, (cst.Name, cst.Attribute)):
+            dotted = dotted_name(node)
+            if dotted is not None and names._scopes.get(node) is not None:
+                assert names.qualified(node) == names._qualified_by_scope(node, dotted), dotted
+                checked += 1
+        assert checked > 1000
 
     def test_metadata_stays_true_on_a_rewritten_tree(self):
-        tree = tree_of("from mindspore import ops\n\ndef f(x):\n    y = ops.cat(x)\n    return y\n")
-        names, lines = Names(tree, ""), lines_of(tree)
+        source = parse(b"from mindspore import ops\n\ndef f(x):\n    y = ops.cat(x)\n    return y\n")
+        tree = source.tree
+        names, lines = Names(source), source.lines
         returned = next(find(tree, cst.Return))
         new = replace(tree, {returned: returned.with_changes(value=cst.Name("z"))})
         call = next(find(new, cst.Call))
@@ -109,7 +155,7 @@ def test_lines_are_those_that_libcst_gives(real_file):
     tree = cst.parse_module(real_file.read_bytes())
     wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
     positions = wrapper.resolve(PositionProvider)
-    lines = lines_of(tree)
+    _, lines = printed(tree)
     kinds = (cst.Call, cst.For, cst.If, cst.FunctionDef, cst.ClassDef, cst.SimpleStatementLine, cst.Assign)
     checked = 0
     for node in find(tree, kinds):
@@ -120,7 +166,7 @@ def test_lines_are_those_that_libcst_gives(real_file):
 
 def test_decorators_and_comments_do_not_move_a_line():
     tree = tree_of("# one\n@d\n# two\ndef f():\n    # three\n    x = 1\n\n    # four\n    for y in z:\n        pass\n")
-    lines = lines_of(tree)
+    _, lines = printed(tree)
     assert first_line(next(find(tree, cst.FunctionDef)), lines) == 4
     assert first_line(next(find(tree, cst.SimpleStatementLine)), lines) == 6
     assert first_line(next(find(tree, cst.For)), lines) == 9

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 
 import pytest
+from msgspec import convert
 from rewriter_passes.mint.arguments import Given, Unmapped, as_tuple, is_whole, plan
 from rewriter_passes.mint.table import Api, Row
 
 
 def mapped(call: str, target: str, signature: str, *, in_forward: bool = True, **fields: object) -> str:
     """Map the arguments of `call`, written as `f(...)`, and return the replacement as text."""
-    row = Row.model_validate({"source": "f", "signature": signature, "to": "g", "examples": (), **fields})
+    row = convert({"source": "f", "signature": signature, "to": "g", "examples": (), **fields}, Row)
     api = Api(signature=target, since="2.7.0", cpu="probe 2.7.0")
     node = ast.parse(call, mode="eval").body
     assert isinstance(node, ast.Call)
