@@ -26,7 +26,7 @@ PRINTS = {
 }
 
 
-@pytest.mark.parametrize("name", PRINTS)
+@pytest.mark.parametrize("name", [pytest.param("optimize_model.py", marks=pytest.mark.slow), "import_hook.py"])
 def test_the_example_runs_and_prints(name, tmp_path):
     environment = {**os.environ, "REWRITER_CACHE": str(tmp_path / "cache"), "GLOG_v": "3"}
     environment.pop(

@@ -639,6 +639,7 @@ def forwards(draw):
     return "\n".join([*first, *prologue, *loop, *epilogue, f"return ({', '.join(NAMES)})"])
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(body=forwards(), tape=tapes)
 def test_random_forwards_give_the_same_before_and_after(flatten, body, tape):
@@ -659,7 +660,7 @@ def test_most_random_forwards_are_moved(flatten):
     """The property above means little if nothing is ever rewritten."""
     moved = []
 
-    @settings(max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(forwards())
     def look(body):
         moved.append(flat_of(flatten(encoder(body)).text) is not None)

@@ -68,7 +68,7 @@ def test_the_nearest_file_counts(load, tmp_path):
         ("[tool.rewriter]\nnothing = 1", "no key 'nothing'"),
         ("[tool.rewriter]\n'no-plugin' = []", "no key 'no_plugin'"),
         ("[tool.rewriter]\npasses = 'mint'", "passes"),
-        ("[tool.rewriter]\npasses = [1]", "passes.0"),
+        ("[tool.rewriter]\npasses = [1]", "passes[0]"),
         ("[tool.rewriter]\ntarget = 'tpu'", "target"),
         ("[tool.rewriter]\ntarget = 3", "target"),
         ("[tool.rewriter]\nmindspore = 2.7", "mindspore"),

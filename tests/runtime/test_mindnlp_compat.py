@@ -299,6 +299,7 @@ def test_greedy_is_a_loop_of_argmax(writer: Any) -> None:
     assert np.array_equal(generated(writer, num_beams=1), text)
 
 
+@pytest.mark.slow
 def test_sampling_stays_in_the_vocabulary_and_varies(writer: Any) -> None:
     drawn = [generated(writer, do_sample=True, temperature=2.0) for _ in range(4)]
     assert all(text.min() >= 0 and text.max() < VOCABULARY for text in drawn)
@@ -306,6 +307,7 @@ def test_sampling_stays_in_the_vocabulary_and_varies(writer: Any) -> None:
     assert np.array_equal(generated(writer, do_sample=True, top_k=1), generated(writer))
 
 
+@pytest.mark.slow
 def test_beams_score_as_they_say_and_no_worse_than_greedy(writer: Any) -> None:
     how = {"num_beams": 3, "return_dict_in_generate": True, "output_scores": True}
     found = writer.generate(PROMPTS, do_sample=False, max_new_tokens=4, **how)
@@ -316,6 +318,7 @@ def test_beams_score_as_they_say_and_no_worse_than_greedy(writer: Any) -> None:
     assert (scores >= score(writer, generated(writer), 4) - 1e-6).all()
 
 
+@pytest.mark.slow
 def test_as_many_beams_as_tokens_find_the_best_text(writer: Any) -> None:
     tails = np.array(list(itertools.product(range(VOCABULARY), repeat=2)))
     best = []
@@ -325,6 +328,7 @@ def test_as_many_beams_as_tokens_find_the_best_text(writer: Any) -> None:
     assert np.array_equal(generated(writer, num_beams=VOCABULARY, max_new_tokens=2), np.stack(best))
 
 
+@pytest.mark.slow
 def test_beam_groups_run(writer: Any) -> None:
     text = generated(writer, num_beams=4, num_beam_groups=2, diversity_penalty=0.5)
     assert text.shape == (2, 8)
@@ -425,6 +429,7 @@ def test_bert_heads_have_the_loss_of_their_task(name: str) -> None:
     assert float(out.loss.asnumpy()) == pytest.approx(expected(out), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_of_bert_follow_the_loss(name: str) -> None:
     """Walking along the gradient changes the loss by what the gradient says."""

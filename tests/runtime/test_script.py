@@ -171,6 +171,7 @@ def test_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, capsys):
     assert "nothing rewritten" not in done.stderr
 
 
+@pytest.mark.slow
 def test_mindnlp_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, capsys):
     """mindnlp needs its patches, which the hook sees to: the script knows nothing of them."""
     monkeypatch.setenv("GLOG_v", "3")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from rewriter_passes.mint.table import load, parse_signature
 
+pytestmark = pytest.mark.slow  # one minute to execute all rows
+
 RUNNER = Path(__file__).with_name("mint_runner.py")
 LIBRARIES = ("mindspore", "mindnlp")
 TABLE = load()
