@@ -1,21 +1,20 @@
-"""A test for your own repository: the rewritten file still computes what the original does.
-
-    pytest examples/test_my_model.py
-
-Put the paths of your files in the place of the bundled BERT's. Without `cases` the whole quick matrix runs, in about a
-minute; `rewriter verify --list-cases modeling_bert.py` lists what there is.
-"""
+"""A test for your own repository: the rewritten file computes what the original does. `pytest examples/test_my_model.py`."""
 
 from pathlib import Path
 
+import pytest
+
 import rewriter
-from rewriter.equivalence import verify
+from rewriter.testing import equivalence_test
 
-ORIGINAL = Path(__file__).resolve().parents[1] / "models" / "bert" / "modeling_bert.py"
+BERT = Path(__file__).resolve().parents[1] / "models" / "bert" / "modeling_bert.py"
 
 
-def test_the_rewritten_bert_computes_the_same(tmp_path: Path) -> None:
-    rewritten = tmp_path / "modeling_bert.py"
-    rewritten.write_text(rewriter.rewrite(ORIGINAL).text, encoding="utf-8")
-    verdict = verify(ORIGINAL, rewritten, cases=["BertModel/mask=left-padded/*", "BertForMaskedLM/labels*"])
-    assert verdict.ok, verdict.to_json()
+@pytest.fixture(scope="session")
+def rewritten_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("rewritten") / "modeling_bert.py"
+    path.write_text(rewriter.rewrite(BERT).text, encoding="utf-8")
+    return path
+
+
+test_bert = equivalence_test(BERT, fixture="rewritten_bert", cases=["BertModel/mask=left-padded/batch=3/seq=5*"])

@@ -21,6 +21,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .mint import MintPass
     from .module_loops import ModuleLoops
     from .no_del import NoDel
+    from .slices import Slices
 
     return (
         DefineNames(),
@@ -34,4 +35,5 @@ def rewriter_passes() -> Iterable[Pass]:
         MintPass(),
         ModuleLoops(),
         NoDel(),
+        Slices(),
     )

@@ -97,6 +97,8 @@ class Layer(nn.Cell):
                 self_ = self_name(method)
                 if self_ is None or method.name.value == "__init__":
                     continue
+                if next(find(method.body, cst.Global), None) is not None:
+                    continue  # a name of the module would be overwritten
                 body = [s for s in method.body.body if isinstance(s, cst.BaseStatement)]
                 bound = frozenset(parameter_names(method))
                 for statement, names in _unbound(body, bound, self_):

@@ -66,6 +66,7 @@ class Scores(nn.Cell):
                 continue
             try:
                 new = _product(call)
+                new = new.with_changes(lpar=[*call.lpar, *new.lpar], rpar=[*new.rpar, *call.rpar])
             except NotAProduct as why:
                 context.skipped(call, name, str(why))
                 continue
@@ -96,8 +97,7 @@ def _product(call: cst.Call) -> cst.BaseExpression:
     if not isinstance(equation, cst.SimpleString):
         raise NotAProduct("the equation is not a literal")
     plan = _plan(str(equation.evaluated_value))
-    module = cst.Module([])
-    function = cst.parse_expression(module.code_for_node(call.func).removesuffix("einsum") + "matmul")
+    function = _matmul(call.func)
     a = _permuted(left, plan.left)
     if plan.batched:
         a = _method(a, "unsqueeze", -2)
@@ -105,6 +105,13 @@ def _product(call: cst.Call) -> cst.BaseExpression:
     if plan.batched:
         product = _method(product, "squeeze", -2)
     return _permuted(product, plan.result)
+
+
+def _matmul(einsum: cst.BaseExpression) -> cst.BaseExpression:
+    """Return `matmul` of the module that `einsum` is taken from, with the comments and parentheses around it."""
+    if not isinstance(einsum, cst.Attribute):
+        raise NotAProduct("the function stands by a name of its own, without its module")
+    return einsum.with_changes(attr=einsum.attr.with_changes(value="matmul"))
 
 
 def _argument(value: cst.BaseExpression) -> cst.Arg:

@@ -76,10 +76,13 @@ class Mask(nn.Module):
                     call = node.value
                     if node.attr.value not in ("min", "max") or not isinstance(call, cst.Call):
                         continue
-                    if context.qualified_name(call.func) not in _FINFO or len(call.args) != 1:
+                    if context.qualified_name(call.func) not in _FINFO or len(call.args) != 1 or call.args[0].star:
                         continue
-                    if isinstance(call.args[0].value, cst.Call):
-                        context.skipped(node, "finfo", "its argument is a call, which must not run twice")
+                    if (
+                        next(find(call.args[0].value, (cst.Call, cst.NamedExpr, cst.Await, cst.Yield)), None)
+                        is not None
+                    ):
+                        context.skipped(node, "finfo", "its argument must not run twice")
                         continue
                     changes[node] = _choice(node, call.args[0].value, context)
                     context.rewritten(node, "finfo", "the numbers of float32 and float16")

@@ -43,7 +43,7 @@ _MUTATORS = {
     "discard",
 }
 _IMPURE = ("random.", "numpy.random.", "time.", "warnings.", "logging.")
-_FRAME = {"builtins.locals", "builtins.vars", "builtins.eval", "builtins.exec"}
+_FRAME = {"builtins.locals", "builtins.dir", "builtins.vars", "builtins.eval", "builtins.exec"}
 _EVERY_CALL = (
     {"warning_once", "warning_advice", "error", "debug", "exception", "critical"}
     | {"warning", "warn", "info", "asnumpy", "item", "tolist", "numpy"}
@@ -171,7 +171,10 @@ class Encoder(nn.Cell):
     def rewrite(self, context: PassContext) -> cst.Module:
         """Outline every forward whose class loops over a list of modules."""
         changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement]] = {}
+        seen: set[str] = set()
         for owner in module_classes(context):
+            again = owner.node.name.value in seen  # it may derive from the other one, and share its methods
+            seen.add(owner.node.name.value)
             forward = owner.method(context.dialect.forward)
             if forward is None:
                 continue
@@ -180,6 +183,8 @@ class Encoder(nn.Cell):
                 continue
             what = f"{owner.node.name.value}.{forward.name.value}"
             try:
+                if again:
+                    raise CannotOutline("an earlier class has the same name")
                 name = _flat_name(owner, forward, context)
                 region = find_region(forward, loops[0], context)
             except CannotOutline as why:
@@ -229,6 +234,10 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext) -> Regi
     """
     body = [statement for statement in forward.body.body if isinstance(statement, cst.BaseStatement)]
     self_ = self_name(forward) or "self"
+    if _is_unbound(forward):
+        raise CannotOutline("a static or class method, so its first parameter is no module")
+    if self_ in maybe_assigned(body):
+        raise CannotOutline(f"the method rebinds `{self_}`")
     if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
         raise CannotOutline("the method rebinds a name of an outer scope")
     for call in find(forward.body, cst.Call):
@@ -239,6 +248,12 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext) -> Regi
     while stop < len(body) and _may_join(body[stop], self_, context):
         stop += 1
     return _borders(forward, body, at, stop, self_)
+
+
+def _is_unbound(function: cst.FunctionDef) -> bool:
+    """Tell whether a function is called without the object of its class."""
+    names = {dotted_name(item.decorator) for item in function.decorators}
+    return bool(names & {"staticmethod", "classmethod"})
 
 
 def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start: int, stop: int, self_: str) -> Region:
@@ -307,7 +322,7 @@ def _check(statement: cst.CSTNode, self_: str, context: PassContext) -> None:
 def _refused(node: cst.CSTNode, self_: str, context: PassContext) -> str | None:
     if isinstance(node, cst.Return):
         return "`return` inside the loop"
-    if isinstance(node, (cst.Yield, cst.Await)):
+    if isinstance(node, (cst.Yield, cst.Await, cst.Asynchronous)):
         return "the loop yields"
     if isinstance(node, (cst.Try, cst.TryStar)):
         return "`try` cannot be compiled"

@@ -97,6 +97,8 @@ def _functional(call: cst.Call, made: cst.Call, layer: str, context: PassContext
     function, parameters = _FUNCTIONS[layer]
     if len(call.args) != 1 or call.args[0].star or call.args[0].keyword is not None:
         return None
+    if isinstance(call.args[0].value, cst.GeneratorExp):
+        return None
     if len(made.args) > len(parameters) or any(arg.star for arg in made.args):
         return None
     named = [
@@ -107,7 +109,8 @@ def _functional(call: cst.Call, made: cst.Call, layer: str, context: PassContext
         return None
     comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")) if named else cst.MaybeSentinel.DEFAULT
     first = call.args[0].with_changes(comma=comma)
-    return call.with_changes(func=cst.parse_expression(context.use(function)), args=[first, *named])
+    name = cst.parse_expression(context.use(function)).with_changes(lpar=made.lpar, rpar=made.rpar)
+    return call.with_changes(func=name, args=[first, *named])
 
 
 _EQUAL = cst.AssignEqual(whitespace_before=cst.SimpleWhitespace(""), whitespace_after=cst.SimpleWhitespace(""))

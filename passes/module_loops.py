@@ -7,9 +7,13 @@ from collections.abc import Sequence
 import libcst as cst
 
 from rewriter import Example, Pass, PassContext, Safety
+from rewriter.dataflow import maybe_assigned, parameter_names
 from rewriter.tree import find, identifiers, replace
 
 from .forwards import module_attributes, module_classes, self_attribute, self_name
+
+_NEEDED = ("len", "min", "range")
+"""The builtins that the new loops call."""
 
 
 class ModuleLoops(Pass):
@@ -80,6 +84,8 @@ class Sum(nn.Cell):
                 self_ = self_name(method)
                 if self_ is None or method.name.value == "__init__":
                     continue
+                bound = maybe_assigned(list(method.body.body)) | frozenset(parameter_names(method)[1:])
+                shadowed = sorted(name for name in _NEEDED if name in bound or not _is_builtin(name, context))
                 for node in find(method.body, cst.CompFor):
                     if self_attribute(node.iter, self_) in owner.lists:
                         context.skipped(node, cst.Module([]).code_for_node(node.iter), "a comprehension over modules")
@@ -87,7 +93,15 @@ class Sum(nn.Cell):
                 # The inner of two nested loops first, so that it is part of the outer one's new body.
                 for loop in reversed(list(find(method.body, cst.For, into_functions=False))):
                     modules = module_attributes(loop, owner.lists, self_)
-                    if modules:
+                    if modules and self_ in bound:
+                        context.skipped(loop, cst.Module([]).code_for_node(loop.iter), f"the method rebinds `{self_}`")
+                    elif modules and _changes(loop, modules, self_):
+                        context.skipped(loop, cst.Module([]).code_for_node(loop.iter), "the loop changes the list")
+                    elif modules and shadowed and not _is_counted(loop, context):
+                        context.skipped(
+                            loop, cst.Module([]).code_for_node(loop.iter), f"`{shadowed[0]}` is another name here"
+                        )
+                    elif modules:
                         self._loop(loop, taken, modules, self_, context, changes)
         return replace(context.tree, changes)
 
@@ -175,8 +189,20 @@ def _arguments(node: cst.BaseExpression, function: str, context: PassContext) ->
 
 def _elements(target: cst.CSTNode) -> list[cst.BaseExpression] | None:
     if isinstance(target, (cst.Tuple, cst.List)):
+        if any(isinstance(element, cst.StarredElement) for element in target.elements):
+            return None
         return [element.value for element in target.elements]
     return None
+
+
+def _changes(loop: cst.For, modules: set[str], self_: str) -> bool:
+    """Tell whether the loop calls a method of one of the lists, as `self.layers.append(…)` does."""
+    functions = (call.func for call in find(loop.body, cst.Call))
+    return any(isinstance(func, cst.Attribute) and self_attribute(func.value, self_) in modules for func in functions)
+
+
+def _is_builtin(name: str, context: PassContext) -> bool:
+    return context.qualified_name(cst.Name(name)) == f"builtins.{name}"
 
 
 def _is_counted(loop: cst.For, context: PassContext) -> bool:

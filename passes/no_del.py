@@ -62,7 +62,9 @@ class Layer(nn.Cell):
         changes: dict[cst.CSTNode, cst.CSTNode | cst.RemovalSentinel] = {}
         for owner in module_classes(context):
             for method in owner.methods():
-                for suite in [method.body, *(node.body for node in find(method.body, cst.BaseCompoundStatement))]:
+                if next(find(method.body, (cst.Global, cst.Nonlocal)), None) is not None:
+                    continue  # such a name does not go when the method returns
+                for suite in find(method.body, cst.BaseSuite, into_functions=False):
                     self._suite(suite, context, changes)
         return replace(context.tree, changes)
 

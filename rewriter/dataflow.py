@@ -25,7 +25,7 @@ def reads(node: cst.CSTNode | None) -> Names:
     return NOTHING if node is None else _reads(node)
 
 
-@lru_cache(maxsize=4096)  # passes ask about the same statements again and again
+@lru_cache(maxsize=1024)  # passes ask about the same statements again and again
 def _reads(node: cst.CSTNode) -> Names:
     if isinstance(node, cst.Name):
         return frozenset((node.value,))
@@ -233,7 +233,7 @@ def maybe_assigned(statements: Statements) -> Names:
     return NOTHING.union(*map(_maybe_bound, statements))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _maybe_bound(statement: cst.CSTNode) -> Names:
     found: set[str] = set()
     for node in _binding_nodes(statement):

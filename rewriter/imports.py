@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -119,9 +120,11 @@ def _import_statement(root: str, local: str) -> cst.SimpleStatementLine:
 
 
 def _insertion_point(body: Sequence[cst.BaseStatement], packages: set[str]) -> int:
-    """Return the index after the last plain import of `packages`, else after the last absolute import."""
+    """Return the index after the last plain import of `packages`, else after the last one; above all classes."""
     best, same = 0, 0
     for index, line in enumerate(body):
+        if best and isinstance(line, (cst.ClassDef, cst.FunctionDef)):
+            break  # its defaults and decorators may need the import already
         if not isinstance(line, cst.SimpleStatementLine):
             continue
         for statement in line.body:
@@ -160,8 +163,7 @@ def _string_literals(tree: cst.Module) -> set[str]:
         if isinstance(node, cst.SimpleString):
             text = node.raw_value
             if len(text) < 200:
-                found.add(text)
-                found.update(part for part in text.replace("[", ".").replace("]", ".").split("."))
+                found.update(re.findall(r"\w+", text))
         else:
             stack.extend(children(node))
     return found

@@ -11,9 +11,15 @@ from . import api, files, pipeline, source
 from .inputs import output_path
 from .ordering import ordered
 from .passes import Outcome
-from .pipeline import Result
+from .pipeline import Gate, Result
 from .plugins import PluginHost
 from .targets import Target
+
+Rewriting = Callable[[Gate | None], Result]
+"""Runs the passes over one file, with a gate or without."""
+
+Prove = Callable[[Path, Rewriting, Callable[[str], None]], tuple[Result, str]]
+"""Runs a rewriting until it is proved: (file, rewriting, progress) → the result, and why it must not be written."""
 
 
 class Mode(str, Enum):
@@ -57,6 +63,7 @@ class Job:
         mode: Where they go.
         output: `-o`, if given.
         asked: Those of the passes that must find something to do.
+        strict: Whether anything that is rolled back is a promise that failed.
     """
 
     host: PluginHost
@@ -65,6 +72,7 @@ class Job:
     mode: Mode
     output: str | None = None
     asked: tuple[str, ...] = ()
+    strict: bool = False
 
     def check(self) -> None:
         """Make sure that the passes can run at all, before any file is touched.
@@ -74,8 +82,15 @@ class Job:
         """
         ordered(api.select(self.host, self.passes))
 
-    def run(self, path: Path, progress: Callable[[str], None] = lambda name: None) -> FileOutcome:
+    def run(
+        self, path: Path, progress: Callable[[str], None] = lambda name: None, prove: Prove | None = None
+    ) -> FileOutcome:
         """Rewrite `path` and write the result.
+
+        Args:
+            path: The file.
+            progress: Told what runs.
+            prove: Has the last word on what is written.
 
         Raises:
             RewriterError: The file cannot be read, is no modeling file, or the result cannot be written. Nothing is
@@ -88,16 +103,22 @@ class Job:
             progress(name)
             self.host.tell("rewriter_before_pass", name=name, filename=file.name)
 
-        result = pipeline.run(
-            file,
-            api.select(self.host, self.passes),
-            self.target,
-            dialects=self.host.dialects(),
-            standalone=place.resolve().parent != path.resolve().parent,
-            progress=begin,
-            done=lambda report: self.host.tell("rewriter_after_pass", report=report, filename=file.name),
-        )
+        def rewriting(gate: Gate | None) -> Result:
+            return pipeline.run(
+                file,
+                api.select(self.host, self.passes),
+                self.target,
+                dialects=self.host.dialects(),
+                standalone=place.resolve().parent != path.resolve().parent,
+                progress=begin,
+                done=lambda report: self.host.tell("rewriter_after_pass", report=report, filename=file.name),
+                gate=gate,
+            )
+
+        result, refused = (rewriting(None), "") if prove is None else prove(path, rewriting, progress)
         problem, note = self._judge(result, path)
+        if refused:
+            return FileOutcome(result, None, refused, note)
         if self.mode is Mode.CHECK:
             would = "would be rewritten" if result.changed else ""
             return FileOutcome(result, None, "; ".join(filter(None, (would, problem))), note)
@@ -111,11 +132,14 @@ class Job:
     def _judge(self, result: Result, path: Path) -> tuple[str, str]:
         """Return (what was asked for and did not happen, a remark)."""
         failures = {failure.pass_name: failure.error for failure in result.failures}
+        rolled_back = {site.pass_name for site in result.sites if site.outcome is Outcome.ROLLED_BACK}
         if not failures and _already(result, path):
             return "", "" if result.changed else "already rewritten; nothing to do"
         idle = [r.name for r in result.reports if not any(s.outcome is Outcome.REWRITTEN for s in r.sites)]
-        unmatched = [name for name in self.asked if name in idle and name not in failures]
+        unmatched = [name for name in self.asked if name in idle and name not in {*failures, *rolled_back}]
         problems = [f"pass '{name}' failed and was left out" for name in failures if name in self.asked]
+        if self.strict and rolled_back:
+            problems.append(f"rolled back, in part or whole: {', '.join(sorted(rolled_back))}")
         if unmatched:
             problems.append(f"nothing matched: {', '.join(unmatched)} found no place to rewrite")
         if not result.changed and not problems:

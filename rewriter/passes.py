@@ -41,6 +41,32 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What was seen to go wrong with a change.
+
+    Attributes:
+        what: The output that differs (`BertModel [0]`), or what fails: `import`, `surface`, `weights`, `STRICT`.
+        message: What happened to it.
+        case: The id of the case that shows it; empty where none is needed.
+        maximum_absolute: Largest absolute error; None where values were not compared.
+        maximum_relative: Largest relative error, likewise.
+    """
+
+    what: str
+    message: str
+    case: str = ""
+    maximum_absolute: float | None = None
+    maximum_relative: float | None = None
+
+    def __str__(self) -> str:
+        figures = "" if self.maximum_absolute is None else f"max abs error {self.maximum_absolute:.1e}"
+        if self.maximum_relative is not None:
+            figures += f", max rel error {self.maximum_relative:.1e}"
+        case = f"case {self.case}" if self.case else ""
+        return "; ".join(filter(None, (f"{self.what}: {self.message}", figures.strip(", "), case)))
+
+
+@dataclass(frozen=True)
 class Site:
     """One place in a file that a pass considered.
 
@@ -50,6 +76,7 @@ class Site:
         what: The construct in a few words, e.g. `mindspore.ops.cat`.
         outcome: Rewritten, skipped or rolled back.
         reason: What was done, or why nothing was.
+        evidence: Why it was rolled back, if it was.
     """
 
     pass_name: str
@@ -57,6 +84,7 @@ class Site:
     what: str
     outcome: Outcome
     reason: str
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)

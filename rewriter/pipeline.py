@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
 from . import dialects as dialect_registry
+from .changes import Change
 from .context import FileFacts, PassContext
 from .dialects import Dialect
 from .errors import RewriterError
 from .imports import ImportPlan, drop_unused
 from .ordering import ordered
-from .passes import Failure, Outcome, Pass, PassReport, Safety, Site
-from .source import SourceFile, collector_paused
+from .passes import Evidence, Failure, Kind, Outcome, Pass, PassReport, Safety, Site
+from .source import SourceFile, collector_paused, is_python
 from .targets import Target
+from .tree import identifiers, walk
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one pass did, before it counts.
+
+    Attributes:
+        item: The pass.
+        before: The tree as the passes before left it.
+        after: The tree that this one made of it.
+        render: Turns such a tree, or a mixture of the two, into the bytes of a file with the imports it needs.
+        finish: The same after the graph passes that are still to come, for a look at what would be compiled.
+    """
+
+    item: Pass
+    before: cst.Module
+    after: cst.Module
+    render: Callable[[cst.Module], bytes] = field(repr=False)
+    finish: Callable[[cst.Module], bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """Changes that were not made, because together they break something.
+
+    Attributes:
+        changes: The changes.
+        evidence: What they were seen to break.
+        orphans: Additions that nothing needs without them.
+    """
+
+    changes: tuple[Change, ...]
+    evidence: Evidence
+    orphans: tuple[Change, ...] = ()
+
+
+Gate = Callable[[Step], tuple[cst.Module, tuple[RolledBack, ...]]]
+"""Judges each pass: returns the tree to go on with, and what of the pass is not in it."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +125,9 @@ def run(
     standalone: bool = True,
     progress: Callable[[str], None] = lambda name: None,
     done: Callable[[PassReport], None] = lambda report: None,
+    gate: Gate | None = None,
 ) -> Result:
-    """Rewrite `source` by `passes`. Nothing of the file is executed or imported.
+    """Rewrite `source` by `passes`. Nothing of the file is executed or imported here.
 
     Args:
         source: The file.
@@ -96,13 +137,14 @@ def run(
         standalone: Whether the result will lie outside the package of the original.
         progress: Called with a pass's name before it runs.
         done: Called with a pass's report after it ran.
+        gate: Asked after each pass that changed something how much of it is to stay. It may run what it is shown.
 
     Raises:
         PassOrderError: The passes cannot be ordered.
         RewriterError: The file is not a modeling file of a supported dialect, or nested too deeply to be worked on.
     """
     try:
-        return _run(source, ordered(passes), target, dialects, standalone, progress, done)
+        return _run(source, ordered(passes), target, dialects, standalone, progress, done, gate)
     except RecursionError:
         raise RewriterError(f"{source.name}: an expression or block is nested too deeply") from None
 
@@ -115,11 +157,16 @@ def _run(
     standalone: bool,
     progress: Callable[[str], None],
     done: Callable[[PassReport], None],
+    gate: Gate | None,
 ) -> Result:
-    with collector_paused():
+    # A gate runs models, which leave cycles behind.
+    with collector_paused() if gate is None else contextlib.nullcontext():
         facts = _facts(source, dialects, target, standalone=standalone)
+        if gate is not None:
+            data, reports = _run_all(sequence, facts, progress, done, check_each=True, gate=gate)
+            return Result(source, data, facts.dialect, target, tuple(reports))
         data, reports = _run_all(sequence, facts, progress, done, check_each=False)
-        if not _is_python(data, source.name):  # a pass wrote nonsense: find out which, and do without it
+        if not is_python(data):  # a pass wrote nonsense: find out which, and do without it
             facts.imports = ImportPlan()
             data, reports = _run_all(sequence, facts, progress, done, check_each=True)
     return Result(source, data, facts.dialect, target, tuple(reports))
@@ -137,11 +184,15 @@ def _run_all(
     done: Callable[[PassReport], None],
     *,
     check_each: bool,
+    gate: Gate | None = None,
 ) -> tuple[bytes, list[PassReport]]:
     tree, reports = facts.source.tree, []
-    for item in sequence:
+    for index, item in enumerate(sequence):
         progress(item.name)
-        tree, report = _run_one(item, tree, facts, check=check_each)
+        new, report = _run_one(item, tree, facts, check=check_each)
+        if gate is not None and new is not tree:
+            new, report = _judged(gate, Step(item, tree, new, *_renderers(facts, sequence[index + 1 :])), report, facts)
+        tree = new
         reports.append(report)
         done(report)
     return _render(tree, facts), reports
@@ -154,7 +205,7 @@ def _run_one(item: Pass, tree: cst.Module, facts: FileFacts, *, check: bool) -> 
         new = item.rewrite(context)
         if not isinstance(new, cst.Module):
             raise TypeError(f"rewrite returned {type(new).__name__} instead of a tree")
-        if check and not _is_python(new.bytes, facts.source.name):
+        if check and not is_python(new.bytes):
             raise SyntaxError("the pass wrote text that is not Python")
     except Exception as error:
         return tree, PassReport(item.name, (), Failure(item.name, f"{type(error).__name__}: {error}"))
@@ -163,12 +214,62 @@ def _run_one(item: Pass, tree: cst.Module, facts: FileFacts, *, check: bool) -> 
     return new, PassReport(item.name, tuple(sites))
 
 
-def _is_python(data: bytes, name: str) -> bool:
-    try:
-        ast.parse(data, name)
-    except (SyntaxError, ValueError):
-        return False
-    return True
+def _renderers(
+    facts: FileFacts, rest: Sequence[Pass]
+) -> tuple[Callable[[cst.Module], bytes], Callable[[cst.Module], bytes]]:
+    """Return `Step.render` and `Step.finish` for the imports that are planned now."""
+    plan = facts.imports
+
+    def finish(tree: cst.Module) -> bytes:
+        facts.imports = plan
+        try:
+            for item in rest:
+                if item.kind is Kind.GRAPH:
+                    tree, _ = _run_one(item, tree, facts, check=True)
+            return _render(tree, facts)
+        finally:
+            facts.imports = plan
+
+    return lambda tree: _render(tree, facts), finish
+
+
+def _judged(gate: Gate, step: Step, report: PassReport, facts: FileFacts) -> tuple[cst.Module, PassReport]:
+    """Ask the gate about a step; what it rolls back leaves no import behind, and its sites say so."""
+    tree, rolled_back = gate(step)
+    if not rolled_back:
+        return tree, report
+    used = identifiers(tree)
+    facts.imports = ImportPlan({root: local for root, local in facts.imports.wanted.items() if local in used})
+    return tree, replace(report, sites=_marked(report, rolled_back, facts))
+
+
+def _marked(report: PassReport, rolled_back: Sequence[RolledBack], facts: FileFacts) -> tuple[Site, ...]:
+    """Return the sites of a pass, those in a change that was rolled back as such.
+
+    A change that holds no site (what a pass does far from the place that it tells of) gets one of its own.
+    """
+    sites = list(report.sites)
+    for item in rolled_back:
+        for change in (*item.changes, *item.orphans):
+            lines = _lines_of(change, facts)
+            inside = [n for n, site in enumerate(sites) if site.line in lines and site.outcome is not Outcome.SKIPPED]
+            for number in inside:
+                evidence = sites[number].evidence or item.evidence
+                sites[number] = replace(sites[number], outcome=Outcome.ROLLED_BACK, evidence=evidence)
+            if not inside and change not in item.orphans:
+                what, reason = change.where or "module", "a change without a site of its own"
+                line = min(lines, default=0)
+                sites.append(Site(report.name, line, what, Outcome.ROLLED_BACK, reason, item.evidence))
+    return tuple(sorted(sites, key=lambda site: site.line))
+
+
+def _lines_of(change: Change, facts: FileFacts) -> frozenset[int]:
+    """Return the lines of the file as it was read that a change is about."""
+    for nodes in (change.before, change.after):
+        found = {facts.source.lines.get(part, 0) for node in nodes for part in walk(node)} - {0}
+        if found:
+            return frozenset(found)
+    return frozenset()
 
 
 def _render(tree: cst.Module, facts: FileFacts) -> bytes:

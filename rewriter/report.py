@@ -73,6 +73,7 @@ class Report:
         if self._diff:
             self._print_diff(result.diff(to_name=str(outcome.written or result.source.name)))
         self._print_sites(result.sites)
+        self._print_rolled_back(outcome)
         for failure in result.failures:
             self.console.print(
                 f"  [red]pass {escape(failure.pass_name)} failed and was left out:[/red] {escape(failure.error)}"
@@ -89,6 +90,11 @@ class Report:
         """Add a mistake to the JSON document, and its exit code; the text of it is for standard error, not here."""
         self.worsen(error.exit_code)
         self.put("errors", {"source": source, "message": error.message, "hint": error.hint})
+
+    def warn(self, message: str) -> None:
+        """Print what the user should not overlook."""
+        self.put("warnings", message)
+        self.console.print(f"  [yellow]warning: {escape(message)}[/yellow]")
 
     def worsen(self, exit_code: int) -> None:
         """Make sure that the command ends with at least `exit_code`."""
@@ -125,7 +131,7 @@ class Report:
 
     def _print_sites(self, sites: Sequence[Site]) -> None:
         rewritten = [site for site in sites if site.outcome is Outcome.REWRITTEN]
-        skipped = [site for site in sites if site.outcome is not Outcome.REWRITTEN]
+        skipped = [site for site in sites if site.outcome is Outcome.SKIPPED]
         by_pass = Counter(site.pass_name for site in rewritten)
         for name, count in by_pass.items():
             noun = "site" if count == 1 else "sites"
@@ -140,6 +146,20 @@ class Report:
             self.console.print(f"  [yellow]{escape(name)} left {escape(what)}{times}:[/yellow] {escape(reason)}")
         if len(reasons) > _SHOWN_SKIPS:
             self.console.print(f"  … and {len(reasons) - _SHOWN_SKIPS} more reasons; -v lists every site")
+
+    def _print_rolled_back(self, outcome: FileOutcome) -> None:
+        """Name what was rolled back, each with its evidence: that is never left for -v."""
+        sites = [site for site in outcome.result.sites if site.outcome is Outcome.ROLLED_BACK]
+        for site in sites:
+            place = f"{outcome.result.source.name}:{site.line}"
+            self.console.print(
+                f"  [red]{escape(site.pass_name)} rolled back[/red] at {escape(place)}: {escape(site.what)} "
+                f"({escape(site.reason)})"
+            )
+            self.console.print(f"    {escape(str(site.evidence or 'no evidence'))}")
+        if sites and outcome.written is not None:
+            noun = "site was" if len(sites) == 1 else "sites were"
+            self.console.print(f"  [yellow]warning: {len(sites)} {noun} rolled back; the rest is proved[/yellow]")
 
     def _print_site(self, site: Site) -> None:
         colour = _COLOURS[site.outcome]
@@ -191,9 +211,16 @@ def _file_document(outcome: FileOutcome, *, with_diff: bool) -> dict[str, Any]:
         "changed": result.changed,
         "problem": outcome.problem,
         "note": outcome.note,
-        "sites": [{**asdict(site), "outcome": site.outcome.value} for site in result.sites],
+        "sites": [_site_document(site) for site in result.sites],
         "failures": [asdict(failure) for failure in result.failures],
     }
     if with_diff:
         document["diff"] = result.diff()
+    return document
+
+
+def _site_document(site: Site) -> dict[str, Any]:
+    document = {**asdict(site), "outcome": site.outcome.value}
+    if site.evidence is None:
+        del document["evidence"]
     return document

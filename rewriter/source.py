@@ -7,7 +7,12 @@ LibCST keeps every comment, blank line, newline style, byte-order mark and decla
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+import io
+import re
+import tokenize
+import unicodedata
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +22,8 @@ import libcst as cst
 from .errors import UnreadableSource
 from .printing import printed
 
+_SHOWN = 200
+"""At most so many characters of a line are shown in a message."""
 _ENCODING_HINT = "Save the file as UTF-8, or declare its encoding in the first line (# -*- coding: ... -*-)."
 
 
@@ -65,25 +72,31 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
             a caret under the column.
     """
     try:
+        _check_compiles(data, name)
         with collector_paused():
             tree = cst.parse_module(data)
             text, lines = printed(tree)
         kept = text.encode(tree.encoding)
-    except RecursionError:
+    except (RecursionError, MemoryError):  # the latter is what CPython's parser raises when its stack is full
         raise UnreadableSource(f"{name}: an expression or block is nested too deeply") from None
     except (UnicodeDecodeError, LookupError) as error:
         raise UnreadableSource(
             f"{name}: cannot be decoded ({error})",
             hint=_ENCODING_HINT,
         ) from None
-    except cst.ParserSyntaxError as error:
-        raise UnreadableSource(_syntax_message(name, data, error), hint="Nothing was written.") from None
+    except UnreadableSource:
+        raise
     except Exception as error:  # `tokenize` and LibCST's native parser raise SyntaxErrors of several kinds
         hint = _ENCODING_HINT if "encoding" in str(error) else "Nothing was written."
         raise UnreadableSource(f"{name}: cannot be parsed ({error})", hint=hint) from None
     if kept != data:
         raise UnreadableSource(
             f"{name}: its line endings cannot be kept byte for byte", hint="Use LF or CRLF line endings throughout."
+        )
+    if not text.isascii() and (other := _unnormalized(lines)):
+        raise UnreadableSource(
+            f"{name}: Python reads the name `{other}` as `{unicodedata.normalize('NFKC', other)}`",
+            hint="Spell it so, that one name has one spelling.",
         )
     return SourceFile(name=name, data=data, tree=tree, lines=lines, package=package, path=path)
 
@@ -115,6 +128,12 @@ def package_of(path: Path) -> str:
     return ".".join(parts)
 
 
+def _unnormalized(nodes: Iterable[cst.CSTNode]) -> str:
+    """Return an identifier that Python takes for another spelling of itself (PEP 3131), else nothing."""
+    names = {node.value for node in nodes if isinstance(node, cst.Name) and not node.value.isascii()}
+    return min((name for name in names if not unicodedata.is_normalized("NFKC", name)), default="")
+
+
 @contextmanager
 def collector_paused() -> Iterator[None]:
     """Pause the garbage collector: syntax trees are large and hold no cycles, and scanning them takes long."""
@@ -127,17 +146,46 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _syntax_message(name: str, data: bytes, error: cst.ParserSyntaxError) -> str:
-    """Word a syntax error as Python itself does: file, line, text and a caret."""
-    line, column = error.raw_line, error.raw_column
-    reason = error.message
+def is_python(data: bytes) -> bool:
+    """Tell whether this Python compiles `data`, which a parser alone does not: `return` in a class body parses."""
     try:
+        _compile(data, "<source>")
+    except (SyntaxError, ValueError, MemoryError):
+        return False
+    return True
+
+
+def _compile(data: bytes, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what the author of the file has to say to it is not ours
         compile(data, name, "exec", dont_inherit=True)
-    except SyntaxError as own:  # CPython's messages say more than a grammar's "expected one of"
-        line, column, reason = own.lineno or line, (own.offset or column + 1) - 1, own.msg
-    except ValueError:
-        pass
-    lines = data.decode("utf-8", errors="replace").splitlines()
+
+
+def _check_compiles(data: bytes, name: str) -> None:
+    """Make sure that `data` is Python before LibCST sees it.
+
+    LibCST takes what no Python compiles (`break` outside a loop) and the syntax of newer ones, of which no result could
+    be checked, and its native parser overflows the stack where CPython's stops with an exception.
+
+    Raises:
+        UnreadableSource: It is not; the message has the line, and a caret under the column.
+        UnicodeDecodeError, SyntaxError, ValueError, RecursionError, MemoryError: It is not even text, or nested too
+            deeply.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    text = data.decode(encoding)
+    try:
+        _compile(data, name)
+    except SyntaxError as error:
+        raise UnreadableSource(_syntax_message(name, text, error), hint="Nothing was written.") from None
+
+
+def _syntax_message(name: str, source: str, error: SyntaxError) -> str:
+    """Word a syntax error as Python itself does: file, line, text and a caret."""
+    line, column = error.lineno or 1, (error.offset or 1) - 1
+    lines = re.split(r"\r\n|\r|\n", source)
     text = lines[line - 1] if 0 < line <= len(lines) else ""
-    caret = "".join("\t" if char == "\t" else " " for char in text[:column]) + "^"
-    return f"{name}:{line}:{column + 1}: syntax error: {reason}\n    {text}\n    {caret}"
+    start = max(0, column - _SHOWN // 2) if len(text) > _SHOWN else 0
+    text, before = text[start : start + _SHOWN], column - start
+    caret = "".join("\t" if char == "\t" else " " for char in text[:before]) + "^"
+    return f"{name}:{line}:{column + 1}: syntax error: {error.msg}\n    {text}\n    {caret}"

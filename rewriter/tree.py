@@ -47,6 +47,8 @@ class Names:
         if dotted is None:
             return None
         root, dot, rest = dotted.partition(".")
+        if root.startswith("__") and not root.endswith("__"):
+            return None  # a class reads it under a mangled name
         if root in self.plain:
             return self.plain[root] + dot + rest
         if self._bindings is not None and root not in self._bindings.imported:
@@ -245,17 +247,26 @@ def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTN
             yield from _function_nodes(item)
             continue
         yield item
-        parts = list(children(item))
-        if not into_functions:
-            parts = [part for part in parts if not is_a(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda))]
-        parts.reverse()
-        stack.extend(parts)
+        stack.extend(reversed(_parts(item, into_functions)))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _function_nodes(function: cst.FunctionDef) -> tuple[cst.CSTNode, ...]:
     """Return what `walk` yields for a function: most passes leave most of them as they are, and all walk them."""
-    return (function, *(item for part in children(function) for item in walk(part)))
+    found: list[cst.CSTNode] = []
+    stack: list[cst.CSTNode] = [function]
+    while stack:
+        item = stack.pop()
+        found.append(item)
+        stack.extend(reversed(_parts(item, True)))
+    return tuple(found)
+
+
+def _parts(node: cst.CSTNode, into_functions: bool) -> list[cst.CSTNode]:
+    parts = list(children(node))
+    if into_functions:
+        return parts
+    return [part for part in parts if not is_a(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda))]
 
 
 def find(
@@ -288,7 +299,7 @@ def identifiers(tree: cst.CSTNode) -> frozenset[str]:
     return frozenset(found)
 
 
-_function_identifiers = lru_cache(maxsize=4096)(identifiers)
+_function_identifiers = lru_cache(maxsize=1024)(identifiers)
 
 
 def bound_name(alias: cst.ImportAlias) -> str:

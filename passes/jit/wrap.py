@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
@@ -12,9 +10,10 @@ import libcst as cst
 from packaging.version import Version
 
 from rewriter import Example, Kind, Pass, PassContext, Safety
-from rewriter.tree import identifiers, replace
+from rewriter.tree import find, replace
 
 from ..forwards import is_flat, module_classes
+from ..inserted import definitions, put_before, with_free_names
 
 DECORATOR = "_compiled"
 _MINDNLP = {
@@ -85,6 +84,10 @@ class Layer(nn.Cell):
         if not flat:
             return context.tree
         helper = _Helper.for_file(context)
+        if not helper.is_there and any(node.attr.value == KEPT_AS for node in find(context.tree, cst.Attribute)):
+            for _, method in flat:
+                context.skipped(method, method.name.value, f"the file has an attribute {KEPT_AS} of its own")
+            return context.tree
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
         for owner, method in flat:
             changes[method] = method.with_changes(
@@ -93,7 +96,14 @@ class Layer(nn.Cell):
             what = f"{owner.node.name.value}.{method.name.value}"
             context.rewritten(method, what, f"compiled under STRICT by {_spelling('graph', context)[0]}")
         tree = replace(context.tree, changes)
-        return tree if helper.is_there else _inserted(tree, helper, flat[0][0].node, context)
+        if helper.is_there:
+            return tree
+        index = next(i for i, node in enumerate(context.tree.body) if node is flat[0][0].node)
+        return put_before(tree, helper.text, index)
+
+
+KEPT_AS = "_graphs"
+"""The attribute of a module that the helper keeps its graphs in."""
 
 
 @dataclass(frozen=True)
@@ -113,34 +123,11 @@ class _Helper:
     @classmethod
     def for_file(cls, context: PassContext) -> _Helper:
         text = helper_text(context)
-        names = [node.name for node in ast.parse(text).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
         defined = {node.name.value for node in context.tree.body if isinstance(node, (cst.FunctionDef, cst.ClassDef))}
-        if set(names) <= defined:
+        if set(definitions(text)) <= defined:
             return cls(text, DECORATOR, is_there=True)
-        taken = identifiers(context.tree)
-        for name in names:
-            if name in taken:
-                free = next(f"{name}_{n}" for n in range(2, 1000) if f"{name}_{n}" not in taken)
-                text = re.sub(rf"\b{name}\b", free, text)
-        decorator = ast.parse(text).body[0]
-        assert isinstance(decorator, ast.FunctionDef)
-        return cls(text, decorator.name, is_there=False)
-
-
-def _inserted(tree: cst.Module, helper: _Helper, before: cst.ClassDef, context: PassContext) -> cst.Module:
-    """Put the helper before the class `before` of the tree as the pass was given it."""
-    newline = tree.default_newline
-    parts = list(cst.parse_module(helper.text.replace("\n", newline)).body)
-    index = next(i for i, node in enumerate(context.tree.body) if node is before)
-    blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
-    parts[0] = parts[0].with_changes(leading_lines=blank)
-    body = list(tree.body)
-    anchor = body[index]
-    assert isinstance(anchor, cst.ClassDef)
-    if not anchor.leading_lines or anchor.leading_lines[0].comment is not None:
-        body[index] = anchor.with_changes(leading_lines=[*blank, *anchor.leading_lines])
-    body[index:index] = parts
-    return tree.with_changes(body=body)
+        text = with_free_names(text, context.tree)
+        return cls(text, definitions(text)[0], is_there=False)
 
 
 def helper_text(context: PassContext) -> str:

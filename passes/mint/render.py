@@ -38,7 +38,8 @@ def rewritten_call(
         use: Returns the text that names something of MindSpore in the file.
     """
     new = [_argument(one, args, use) for one in placed]
-    return call.with_changes(func=cst.parse_expression(function), args=_separated(new, args))
+    name = cst.parse_expression(function).with_changes(lpar=call.func.lpar, rpar=call.func.rpar)
+    return call.with_changes(func=name, args=_separated(new, args))
 
 
 def _argument(placed: Placed, args: Sequence[cst.Arg], use: Callable[[str], str]) -> cst.Arg:

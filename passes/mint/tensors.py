@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import libcst as cst
 
-from rewriter.tree import children
+from rewriter.tree import children, is_a
 
 from .table import Table
 
@@ -28,7 +29,6 @@ class Tensors:
     def __init__(self, table: Table, resolve: Resolve) -> None:
         self._table = table
         self._resolve = resolve
-        self._bindings: dict[int, dict[str, list[cst.BaseExpression | None]]] = {}
 
     def certain(self, node: cst.BaseExpression, function: cst.FunctionDef | None, depth: int = 8) -> bool:
         """Return whether `node`, read in `function`, is certainly a tensor.
@@ -60,9 +60,7 @@ class Tensors:
         return False
 
     def _name_is_one(self, name: str, function: cst.FunctionDef, depth: int) -> bool:
-        if id(function) not in self._bindings:
-            self._bindings[id(function)] = _bindings(function)
-        bound = self._bindings[id(function)].get(name, [])
+        bound = _bindings(function).get(name, [])
         annotation = _annotation(function, name)
         if annotation is not None:
             return not bound and self._resolve(annotation) == "mindspore.Tensor"
@@ -89,6 +87,7 @@ def _annotation(function: cst.FunctionDef, name: str) -> cst.BaseExpression | No
     return None
 
 
+@lru_cache(maxsize=1024)  # every pass that asks for tensors asks about the same functions
 def _bindings(function: cst.FunctionDef) -> dict[str, list[cst.BaseExpression | None]]:
     """Return name → what it is bound to, once for every binding; None for a binding other than `name = value`."""
     found: dict[str, list[cst.BaseExpression | None]] = {}
@@ -114,12 +113,21 @@ def _plain_assignment(node: cst.CSTNode) -> tuple[str, cst.BaseExpression] | Non
 
 def _bound_otherwise(node: cst.CSTNode) -> Iterator[str]:
     """Yield the names that a node binds in another way, or may bind: more is safer than less."""
+    if not is_a(node, _BINDING):
+        return
     if isinstance(node, (cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For, cst.CompFor, cst.NamedExpr)):
         yield from _names(node.target)
     elif isinstance(node, (cst.AsName, cst.Del, cst.ImportAlias, cst.Global, cst.Nonlocal)):
         yield from _names(node)
     elif isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.MatchAs, cst.MatchStar)) and node.name is not None:
         yield node.name.value
+
+
+_BINDING = (
+    *(cst.AssignTarget, cst.AugAssign, cst.AnnAssign, cst.For, cst.CompFor, cst.NamedExpr),
+    *(cst.AsName, cst.Del, cst.ImportAlias, cst.Global, cst.Nonlocal),
+    *(cst.FunctionDef, cst.ClassDef, cst.MatchAs, cst.MatchStar),
+)
 
 
 def _names(node: cst.CSTNode) -> Iterator[str]:

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from ..errors import RewriterError
-from . import apply, bench, passes, run, undo, verify
+from . import apply, bench, bisect, explain, passes, run, undo, verify
 from .session import complain
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
         "Rewrite HuggingFace-style MindSpore modeling files for static graphs, and prove that nothing changed.\n\n"
         "Start with:  rewriter apply modeling_bert.py --diff\n\n"
         "then:        rewriter verify modeling_bert.py modeling_bert_rewritten.py\n\n"
+        "and if that finds a difference:  rewriter bisect modeling_bert.py modeling_bert_rewritten.py\n\n"
         "Exit codes: 0 done, 1 a promise failed (nothing matched, a verdict different), 2 usage or unreadable input."
     ),
     no_args_is_help=True,
@@ -46,7 +47,9 @@ def _root(
 
 app.command("apply")(apply.command)
 app.command("verify")(verify.command)
+app.command("bisect")(bisect.command)
 app.command("bench")(bench.command)
+app.command("explain")(explain.command)
 app.command("passes")(passes.command)
 app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run.command)
 app.command("undo")(undo.command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,10 +23,12 @@ from .options import (
 from .session import complain, reporting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..equivalence.adapters import ModelAdapter
-    from ..job import Job
+    from ..equivalence.gate import Proof
+    from ..job import FileOutcome, Job, Rewriting
+    from ..pipeline import Result
     from ..report import Report
 
 
@@ -45,7 +48,14 @@ def command(
         bool, typer.Option("--check", help="Write nothing; exit 1 when a file would be rewritten.")
     ] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Afterwards prove that the result computes the same (runs both files).")
+        bool,
+        typer.Option(
+            "--verify",
+            help="Write only what is proved to compute the same; what is not is rolled back (runs both files).",
+        ),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="With --verify: exit 1 when anything was rolled back.")
     ] = False,
     bench: Annotated[
         bool, typer.Option("--bench", help="Afterwards measure original against result (runs both files).")
@@ -64,8 +74,11 @@ def command(
     The result goes to NAME_rewritten.py beside the input (for an installed module: to the working directory), or to -o.
 
     One file that fails does not stop the others. Exit codes: 0 all were rewritten, or had been before; 1 nothing to
-    rewrite was found, a pass asked for did nothing, a verdict is different, or --check found work; 2 usage, an input
-    that cannot be read, or a place that cannot be written. The worst of all files counts.
+    rewrite was found, a pass asked for did nothing, a result could not be proved, --strict and a rollback, or --check
+    found work; 2 usage, an input that cannot be read, or a place that cannot be written. The worst of all files counts.
+
+    With --verify every pass is a transaction: changes that break the import, the compilation or an output are found by
+    bisection, rolled back alone and named with their evidence; the rest is kept, proved as a whole, and then written.
 
     Examples:
 
@@ -74,6 +87,8 @@ def command(
       rewriter apply mindnlp.transformers.models.bert.modeling_bert -o out/
 
       rewriter apply modeling_clip.py --target ascend --passes mint --check
+
+      rewriter apply modeling_bert.py --plugin my_pass.py --verify --strict
     """
     from ..errors import RewriterError
     from ..inputs import refuse_clashes
@@ -81,9 +96,9 @@ def command(
 
     mode = Mode.CHECK if check else Mode.IN_PLACE if in_place else Mode.WRITE
     with reporting(as_json=json, verbose=verbose, diff=diff) as report:
-        _refuse_contradictions(output, in_place=in_place, check=check, runs=verify or bench)
+        _refuse_contradictions(output, in_place=in_place, check=check, verify=verify, bench=bench, strict=strict)
         choices = choose(plugin, no_plugin, passes, target, mindspore)
-        job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked)
+        job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked, strict)
         job.check()
         files = _files(inputs, output, report)
         if output is not None and output.endswith(".py") and len(files) > 1:
@@ -97,18 +112,22 @@ def command(
         report.broken_plugins(choices.host.broken)
 
 
-def _refuse_contradictions(output: str | None, *, in_place: bool, check: bool, runs: bool) -> None:
+def _refuse_contradictions(
+    output: str | None, *, in_place: bool, check: bool, verify: bool, bench: bool, strict: bool
+) -> None:
     from ..errors import RewriterError
 
     if in_place and output is not None:
         raise RewriterError("--in-place and -o exclude each other")
-    if check and runs:
+    if check and (verify or bench):
         raise RewriterError("--check writes nothing, so there is nothing for --verify or --bench to run")
-    if in_place and runs:
+    if in_place and bench:
         raise RewriterError(
-            "--in-place leaves no original for --verify or --bench to compare with",
-            hint="Apply to another file first, with --verify; then --in-place.",
+            "--in-place leaves no original for --bench to compare with",
+            hint="Apply to another file first, with --bench; then --in-place.",
         )
+    if strict and not verify:
+        raise RewriterError("--strict is about what --verify rolls back", hint="Give --verify too.")
 
 
 def _files(inputs: list[str], output: str | None, report: Report) -> list[Path]:
@@ -147,16 +166,44 @@ def _isolated(source: str, report: Report, *, verbose: bool = False) -> Iterator
 
 
 def _one(path: Path, job: Job, report: Report, adapters: Sequence[ModelAdapter], *, verify: bool, bench: bool) -> None:
-    with report.progress(str(path)) as step:
-        outcome = job.run(path, step)
-    report.add(outcome)
-    if outcome.written is None:
-        return
-    if verify:
-        from .verify import prove
+    from ..job import Mode
 
-        prove(str(path), str(outcome.written), report, adapters=adapters)
-    if bench:
+    proofs: list[Proof] = []
+
+    def prove(path: Path, rewriting: Rewriting, step: Callable[[str], None]) -> tuple[Result, str]:
+        from ..equivalence.gate import prove
+
+        proof = prove(str(path), rewriting, adapters=adapters, progress=step)
+        proofs.append(proof)
+        proved = proof.verdict is not None and proof.verdict.ok
+        if job.mode is Mode.IN_PLACE and proof.result.changed and not proved and not proof.problem:
+            return proof.result, "left as it was: not all of the result could be verified"
+        return proof.result, proof.problem
+
+    with report.progress(str(path)) as step:
+        outcome = job.run(path, step, prove if verify else None)
+    report.add(outcome)
+    for proof in proofs:
+        _tell(proof, outcome, report)
+    if bench and outcome.written is not None:
         from .bench import measure
 
         measure(str(path), str(outcome.written), report)
+
+
+def _tell(proof: Proof, outcome: FileOutcome, report: Report) -> None:
+    """Print the verdict on what was written, or on what was not for that reason."""
+    from ..equivalence.render import render
+
+    if proof.error is not None:
+        if outcome.written is not None:
+            report.warn(f"{outcome.written} was written, but nothing could be verified")
+        raise proof.error
+    if proof.verdict is None:
+        return
+    verdict = replace(proof.verdict, rewritten=str(outcome.written or "the rewritten file, which was not written"))
+    report.put("verdicts", verdict.to_json())
+    render(verdict, report.console)
+    report.worsen(0 if verdict.ok else 1)
+    if outcome.written is not None and not verdict.ok:
+        report.warn(f"{outcome.written} was written, but not all of it could be verified")

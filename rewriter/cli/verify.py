@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import RewriterError
 from .options import JsonOption, NoPluginOption, PluginOption, choose
 from .session import reporting
 
@@ -13,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..equivalence.adapters import ModelAdapter
+    from ..equivalence.verdict import Verdict
     from ..report import Report
+
+FAILURES = "rewriter-failures"
+"""Folder for the reproducers of failing cases, in the working directory."""
 
 
 def command(
@@ -28,18 +34,37 @@ def command(
     tolerance: Annotated[
         float | None, typer.Option(help="Largest error allowed, relative to max(1, |value|); loosening it is printed.")
     ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write the verdict as one self-contained page.")
+    ] = None,
+    reproducer: Annotated[
+        str | None,
+        typer.Option(
+            "--reproducer", metavar="DIR", help=f"Where failing cases are written (default: {FAILURES}/NAME)."
+        ),
+    ] = None,
+    no_reproducer: Annotated[bool, typer.Option("--no-reproducer", help="Write no failing cases.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print every figure of the errors.")] = False,
     plugin: PluginOption = None,
     no_plugin: NoPluginOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run both files and compare every output, in eager mode and compiled.
 
-    Executes both files. Exit codes: 0 identical or equivalent; 1 an output, a type, a signature or a parameter differs,
-    or a compiled method ran uncompiled; 2 usage, or a file that cannot be loaded.
+    Executes both files. The worst failing cases, three at most, become folders with a script that shows the difference.
 
-    Example:  rewriter verify modeling_bert.py modeling_bert_rewritten.py --full
+    Exit codes: 0 identical or equivalent; 1 an output, a type, a signature or a parameter differs, or a compiled method
+    ran uncompiled; 2 usage, or a file that cannot be loaded.
+
+    Examples:
+
+      rewriter verify modeling_bert.py modeling_bert_rewritten.py --full
+
+      rewriter verify modeling_bert.py modeling_bert_rewritten.py --html verdict.html
     """
-    with reporting(as_json=json) as report:
+    with reporting(as_json=json, verbose=verbose) as report:
+        if reproducer is not None and no_reproducer:
+            raise RewriterError("--reproducer and --no-reproducer exclude each other")
         host = choose(plugin, no_plugin).host
         prove(
             original,
@@ -51,6 +76,11 @@ def command(
             listing=list_cases,
             tolerance=tolerance,
             adapters=host.model_adapters(),
+            html=html,
+            reproduce=not no_reproducer,
+            reproducer=reproducer,
+            plugins=plugin or (),
+            verbose=verbose,
         )
         report.broken_plugins(host.broken)
 
@@ -66,10 +96,31 @@ def prove(
     listing: bool = False,
     tolerance: float | None = None,
     adapters: Sequence[ModelAdapter] = (),
+    html: str | None = None,
+    reproduce: bool = True,
+    reproducer: str | None = None,
+    plugins: Sequence[str] = (),
+    verbose: bool = False,
 ) -> None:
     """Verify and report; a failed proof is a promise that failed.
 
-    The arguments are those of `rewriter.equivalence.verify`; `listing` prints the cases and runs none.
+    The arguments are those of `rewriter.equivalence.verify`, and besides:
+
+    Args:
+        original: Path or dotted name of the original.
+        rewritten: Path or dotted name of its twin.
+        report: Takes up the verdict.
+        full: Run the whole matrix.
+        seed: Of weights and inputs.
+        only: Ids of the cases to run.
+        listing: Print the cases and run none.
+        tolerance: In the place of the published one.
+        adapters: Model adapters to ask before the built-in ones.
+        html: File for the page; None for none.
+        reproduce: Whether failing cases become folders.
+        reproducer: Where these go; below `FAILURES` when None.
+        plugins: The named plugins that the adapters come from.
+        verbose: Print every figure.
     """
     from ..equivalence import list_cases, verify
     from ..equivalence.render import render, render_cases
@@ -93,5 +144,44 @@ def prove(
             adapters=adapters,
         )
     report.put("verdicts", verdict.to_json())
-    render(verdict, report.console)
+    render(verdict, report.console, verbose=verbose)
     report.worsen(0 if verdict.ok else 1)
+    if reproduce and verdict.failing:
+        folder = Path(reproducer) if reproducer is not None else Path(FAILURES, _name(original))
+        _reproduce(verdict, folder, report, adapters, plugins)
+    if html is not None:
+        _write_page(verdict, html, report)
+
+
+def _name(original: str) -> str:
+    """Return what a modeling file is called: `modeling_bert`, for a path and for a dotted name."""
+    return Path(original).stem if original.endswith(".py") else original.rpartition(".")[2]
+
+
+def _reproduce(
+    verdict: Verdict, folder: Path, report: Report, adapters: Sequence[ModelAdapter], plugins: Sequence[str]
+) -> None:
+    """Write the failing cases; one that cannot be written changes nothing about the verdict."""
+    from rich.markup import escape
+
+    from ..equivalence.reproducer import write_worst
+
+    with report.progress("reproducers"):
+        written = list(write_worst(verdict, folder, adapters=adapters, named=plugins))
+    for case, place in written:
+        problem = place.message if isinstance(place, RewriterError) else ""
+        report.put("reproducers", {"case": case, "folder": None if problem else str(place), "problem": problem})
+        line = f"[yellow]no reproducer of {escape(case)}:[/] {escape(problem)}"
+        if not problem:
+            line = f"reproduce {escape(case)}:  python {escape(str(place))}/reproduce.py"
+        report.console.print(line)
+
+
+def _write_page(verdict: Verdict, html: str, report: Report) -> None:
+    from rich.markup import escape
+
+    from ..equivalence.page import write
+
+    write(Path(html), verdict)
+    report.put("pages", html)
+    report.console.print(f"wrote {escape(html)}")

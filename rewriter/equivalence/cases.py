@@ -18,7 +18,8 @@ Array = npt.NDArray[Any]
 Axes = Mapping[str, Any]
 """One point of the matrix: axis → value, e.g. `{"mask": "left-padded", "batch": 3, "attn": 1}`."""
 
-CALL, RELOAD, TRAIN, TRAIN_PLAIN = "call", "weights-after-first-call", "train-then-eval", "train"
+CALL, RELOAD, TRAIN, GRADIENTS = "call", "weights-after-first-call", "train-then-eval", "gradients"
+DROPOUT, ROUND_TRIP, AFTER, GENERATE = "each-dropout", "save-and-load", "after", "generate"
 """The scenarios; `scenarios.py` says what each does."""
 
 MASKS = ("none", "ones", "right-padded", "left-padded", "holed", "first-masked", "row-masked")
@@ -39,6 +40,10 @@ class Case:
         method: The public method to call; empty to call the model itself.
         raises: Whether the call is a wrong one, which the original refuses.
         scenario: What is done with the call; see `scenarios.py`.
+        action: What is done to the models before, for the scenario `AFTER`; see `actions.py`.
+        dtype: Name of the floating dtype of weights and inputs; empty for the one they are made with.
+        light: Whether "quick" may leave out the compiled run when every compiled method that the case calls has run
+            compiled in a case before it: a graph takes seconds to make, and heads share their base model's.
     """
 
     id: str
@@ -50,6 +55,9 @@ class Case:
     method: str = ""
     raises: bool = False
     scenario: str = CALL
+    action: str = ""
+    dtype: str = ""
+    light: bool = False
 
 
 def random_for(case_id: str, seed: int) -> np.random.Generator:

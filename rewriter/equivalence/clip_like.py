@@ -8,9 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from .actions import ACTIONS
 from .adapters import ModelAdapter, config_class, forward_parameters, model_classes, takes
-from .cases import MASKS, RELOAD, TRAIN, TRAIN_PLAIN, Axes, Case, attention_mask, pairwise, random_for
-from .text_like import flags_of
+from .cases import (
+    AFTER,
+    CALL,
+    DROPOUT,
+    GRADIENTS,
+    MASKS,
+    RELOAD,
+    ROUND_TRIP,
+    TRAIN,
+    Axes,
+    Case,
+    attention_mask,
+    pairwise,
+    random_for,
+)
+from .text_like import flags_of, story
 
 HIDDEN, VOCABULARY, LONGEST, IMAGE, PATCH, PROJECTION, LABELS = 32, 99, 16, 32, 8, 24, 3
 BEGIN, END = VOCABULARY - 2, VOCABULARY - 1
@@ -37,6 +52,8 @@ NO_DROPOUT = {"attention_dropout": 0.0}
 SHALLOW = {"num_hidden_layers": 1}
 """For heads, whose towers are checked in depth: a graph of one layer compiles in half the time."""
 
+TEXT_ACTIONS = ("resize-embeddings", "replace-embeddings")
+
 QUICK_TEXT: tuple[Axes, ...] = (
     {"mask": "right-padded"},
     {"mask": "left-padded", "positions": 1},
@@ -44,17 +61,33 @@ QUICK_TEXT: tuple[Axes, ...] = (
     {"mask": "first-masked"},
     {"mask": "row-masked"},
     {"mask": "none", "batch": 1, "seq": LONGEST, "attn": 1, "hidden": 1},
+    {"mask": "right-padded", "seq": 1, "light": 1},
+    {"mask": "left-padded", "dtype": "float16", "light": 1},
     {"wrong": "nothing"},
+    {"scenario": DROPOUT, "mask": "left-padded", "light": 1},
+    *({"scenario": AFTER, "action": name, "light": 1} for name in TEXT_ACTIONS),
 )
-QUICK_IMAGE: tuple[Axes, ...] = ({}, {"dict": 0}, {"batch": 1, "attn": 1, "hidden": 1}, {"wrong": "nothing"})
+QUICK_IMAGE: tuple[Axes, ...] = (
+    {},
+    {"dict": 0},
+    {"batch": 1, "attn": 1, "hidden": 1},
+    {"dtype": "float16", "light": 1},
+    {"wrong": "nothing"},
+    {"scenario": DROPOUT, "light": 1},
+)
 QUICK_BOTH: tuple[Axes, ...] = (
     {"mask": "right-padded"},
     {"mask": "left-padded", "loss": 1, "dict": 0},
     {"mask": "none", "seq": 1, "images": 2, "attn": 1, "hidden": 1, "dict": 0},
+    {"scenario": ROUND_TRIP, "mask": "left-padded", "light": 1},
+    {"scenario": AFTER, "action": "resize-embeddings", "light": 1},
 )
-QUICK_PROJECTED_TEXT: tuple[Axes, ...] = ({"mask": "right-padded"}, {"mask": "left-padded", "dict": 0})
-QUICK_PROJECTED_IMAGE: tuple[Axes, ...] = ({}, {"dict": 0})
-QUICK_LABELS: tuple[Axes, ...] = ({"labels": 1}, {"dict": 0})
+QUICK_PROJECTED_TEXT: tuple[Axes, ...] = (
+    {"mask": "right-padded", "light": 1},
+    {"mask": "left-padded", "dict": 0, "light": 1},
+)
+QUICK_PROJECTED_IMAGE: tuple[Axes, ...] = ({"light": 1}, {"dict": 0, "light": 1})
+QUICK_LABELS: tuple[Axes, ...] = ({"labels": 1, "light": 1}, {"dict": 0, "light": 1})
 
 FLAGS = {"attn": (0, 1), "hidden": (0, 1), "dict": (1, 0)}
 FULL_TEXT = {"mask": MASKS, "batch": (3, 1), "seq": (5, 1, LONGEST), **FLAGS, "positions": (0, 1)}
@@ -90,7 +123,9 @@ class ClipLike(ModelAdapter):
     def cases(self, model_class: type, level: str, seed: int) -> Iterable[Case]:
         """Return the matrix for a tower, for both, or for a head on one."""
         for axes, settings in _points(model_class, level):
-            yield make_case(model_class, axes, settings, seed)
+            action = axes.get("action")
+            if not action or ACTIONS[action].applies(model_class):
+                yield make_case(model_class, axes, settings, seed)
 
 
 def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any]]]:
@@ -103,16 +138,20 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
         for method, axes in (("get_text_features", {"mask": "left-padded"}), ("get_image_features", {})):
             if hasattr(model_class, method):
                 yield {**axes, "method": method}, {}
+        yield {"mask": "left-padded", "loss": 1, "scenario": GRADIENTS, "dropout": 0, "light": 1}, NO_DROPOUT
     elif "Projection" in model_class.__name__ or "labels" in parameters:
         yield from _head_points(model_class, text, full)
     elif text:
         yield from ((axes, {}) for axes in QUICK_TEXT)
         yield from ((axes, {}) for axes in pairwise(FULL_TEXT) if full)
         yield {"mask": "holed", "end": "highest"}, OLD_END
-        yield from _scenarios()
+        yield {"mask": "right-padded", "scenario": TRAIN}, {}
+        yield {"mask": "right-padded", "scenario": RELOAD}, {}
+        yield {"mask": "right-padded", "scenario": GRADIENTS, "dropout": 0}, {**NO_DROPOUT, **SHALLOW}
     elif image:
         yield from ((axes, {}) for axes in QUICK_IMAGE)
         yield from ((axes, {}) for axes in pairwise(FULL_IMAGE) if full)
+        yield {"scenario": GRADIENTS, "dropout": 0, "light": 1}, NO_DROPOUT
 
 
 def _head_points(model_class: type, text: bool, full: bool) -> Iterator[tuple[Axes, dict[str, Any]]]:
@@ -127,12 +166,6 @@ def _head_points(model_class: type, text: bool, full: bool) -> Iterator[tuple[Ax
     if labels:
         yield {"labels": 1, "problem": "regression"}, {"num_labels": 1}
         yield {"labels": 1, "problem": "multi-label"}, {}
-
-
-def _scenarios() -> Iterator[tuple[Axes, dict[str, Any]]]:
-    yield {"mask": "right-padded", "scenario": TRAIN}, {}
-    yield {"mask": "right-padded", "scenario": RELOAD}, {}
-    yield {"mask": "right-padded", "scenario": TRAIN_PLAIN, "dropout": 0}, NO_DROPOUT
 
 
 def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: int) -> Case:
@@ -152,19 +185,22 @@ def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: 
         description="the end of the text is its highest id" if "end" in axes else "",
         method=method,
         raises="wrong" in axes,
-        scenario=axes.get("scenario", "call"),
+        scenario=axes.get("scenario", CALL),
+        action=axes.get("action", ""),
+        dtype=axes.get("dtype", ""),
+        light=bool(axes.get("light")),
     )
 
 
 def identifier(model: str, axes: Axes, text: bool) -> str:
     """Return the id of a point: method, mask and shape first, then the flags, then what is there besides."""
     flags = ",".join(f"{name}={axes[name]}" for name in ("attn", "hidden", "dict") if axes.get(name) is not None)
-    parts = [model, str(axes.get("method", "")), str(axes.get("scenario", ""))]
+    parts = [model, str(axes.get("method", "")), story(axes)]
     parts += [f"mask={axes.get('mask', 'none')}"] if text else []
     parts += [f"batch={axes.get('batch', 3)}"]
     parts += [f"seq={axes.get('seq', 5)}"] if text else []
     parts.append(flags)
-    known = {"method", "scenario", "mask", "batch", "seq", "attn", "hidden", "dict"}
+    known = {"method", "scenario", "mask", "batch", "seq", "attn", "hidden", "dict", "action", "light"}
     for name, value in axes.items():
         if name not in known and value is not None and (value != 0 or name == "dropout"):
             parts.append(name if value == 1 and name != "images" else f"{name}={value}")

@@ -8,6 +8,7 @@ not. That covers our own wrapper and a `@mindspore.jit` written by hand. Our wra
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -64,10 +65,20 @@ def find(rewritten: ModuleType, original: ModuleType) -> list[CompiledMethod]:
 
 
 @contextlib.contextmanager
-def bypassed(methods: list[CompiledMethod]) -> Iterator[None]:
-    """Run the plain methods in the place of the compiled ones meanwhile."""
-    with _replaced([(method, method.plain) for method in methods]):
-        yield
+def bypassed(methods: list[CompiledMethod]) -> Iterator[Observed]:
+    """Run the plain methods in the place of the compiled ones meanwhile, and note which are called."""
+    seen = Observed()
+    with _replaced([(method, _counted(method, seen)) for method in methods]):
+        yield seen
+
+
+def _counted(method: CompiledMethod, seen: Observed) -> Callable[..., Any]:
+    @functools.wraps(method.plain)
+    def counted(self: Any, *args: Any, **keywords: Any) -> Any:
+        seen.calls[method.label] = seen.calls.get(method.label, 0) + 1
+        return method.plain(self, *args, **keywords)
+
+    return counted
 
 
 @contextlib.contextmanager

@@ -1,17 +1,31 @@
-"""The published tolerance, per dtype: how far a rewritten model's output may be from the original's.
+"""The published tolerance, per dtype and safety level: how far a rewritten model's output may be from the original's.
 
 `identical` needs the same bits. `equivalent` needs, for every element, `|expected - actual| <= t * max(1, |expected|)`
-with the `t` of this table: an absolute bound for small numbers and a relative one for large. A few units in the last
-place of a sum over a layer's width are allowed, and no more: a wrong mask or a missing scale is orders of magnitude
-above.
+with the `t` of this table: an absolute bound for small numbers and a relative one for large.
+
+- `exact`: the bits must agree, those of a zero's sign included. (Those inside a NaN need not.)
+- `rounding`: a few units in the last place of a sum over a layer's width are allowed, and no more: a wrong mask or a
+  missing scale is orders of magnitude above. `verify` uses this one.
+- `approximate`: 1e-3 on top of that, whatever the dtype, for the error of a formula that stands for another. The
+  GELU by tanh is off by less than 5e-4.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..passes import Safety
+
 TOLERANCES = {"float64": 1e-12, "float32": 2e-6, "float16": 2e-3, "bfloat16": 1.6e-2}
-"""dtype → `t`. A dtype that is not here (integers, booleans) must be identical."""
+"""dtype → `t` at the level `rounding`. A dtype that is not here (integers, booleans) must be identical."""
+
+LEVELS: Mapping[Safety, Mapping[str, float]] = {
+    Safety.EXACT: dict.fromkeys(TOLERANCES, 0.0),
+    Safety.ROUNDING: TOLERANCES,
+    Safety.APPROXIMATE: {"float64": 1e-3, "float32": 1e-3, "float16": 3e-3, "bfloat16": 1.7e-2},
+}
+"""Safety level → dtype → `t`."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +34,11 @@ class Policy:
 
     Attributes:
         override: The user's `t` for every floating dtype; None for the published ones.
+        safety: The level whose published tolerances hold.
     """
 
     override: float | None = None
+    safety: Safety = Safety.ROUNDING
 
     def __post_init__(self) -> None:
         if self.override is not None and not self.override >= 0:
@@ -30,15 +46,28 @@ class Policy:
 
     def tolerance(self, dtype: str) -> float:
         """Return `t` for a dtype's name; 0 for one that must be identical."""
-        published = TOLERANCES.get(dtype, 0.0)
-        return published if self.override is None or published == 0.0 else self.override
+        if self.override is not None and dtype in TOLERANCES:
+            return self.override
+        return LEVELS[self.safety].get(dtype, 0.0)
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing but the same bits will do."""
+        return self.safety is Safety.EXACT and self.override is None
+
+    @property
+    def loosened_for(self) -> tuple[str, ...]:
+        """The dtypes for which the user allows more than the published tolerance."""
+        if self.override is None:
+            return ()
+        return tuple(dtype for dtype, published in LEVELS[self.safety].items() if self.override > published)
 
     @property
     def loosened(self) -> bool:
-        """Whether the user allows more than the published tolerance of float32."""
-        return self.override is not None and self.override > TOLERANCES["float32"]
+        """Whether the user allows more than the published tolerance of any dtype."""
+        return bool(self.loosened_for)
 
 
 def policy(dtype: str) -> float:
-    """Return the published `t` for a dtype's name."""
+    """Return the published `t` for a dtype's name, at the level `rounding`."""
     return Policy().tolerance(dtype)

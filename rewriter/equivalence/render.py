@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from .cases import Case
-from .statistics import Figures, Status
+from .policy import TOLERANCES
+from .statistics import Status
 from .verdict import CaseResult, OutputVerdict, Verdict
 
 COLOURS = {
@@ -20,15 +21,29 @@ COLOURS = {
     Status.UNVERIFIED: "yellow",
     Status.DIFFERENT: "red",
 }
-FIGURES = ("abs max", "abs mean", "abs median", "rel max", "rel mean", "rel median")
-HEADINGS = ("model", "output", "mode", "verdict", *FIGURES, "cases")
+LEFT = ("model", "output", "mode", "verdict")
+"""Columns of words; those of figures are flush right on a terminal."""
+LEAST_TOLD = 1e-7
+"""A cosine similarity that is nearer to 1 is rounding, and not worth a column."""
 MOST_CASES = 10
 """So many uneven cases are told in full; `--json` has all."""
+MOST_REASONS = 6
+"""So many outputs of a case are told, the worst: every gradient of a model is one."""
 
 
-def render(verdict: Verdict, console: Console) -> None:
-    """Print a verdict, the outcome last: that is what is on the screen when it is done."""
-    _print_outputs(verdict.outputs, console)
+def render(verdict: Verdict, console: Console, *, verbose: bool = False) -> None:
+    """Print a verdict, the outcome last: that is what is on the screen when it is done.
+
+    Args:
+        verdict: What to print.
+        console: Where to.
+        verbose: Print the means, medians and percentiles of the errors too, and what is not finite.
+    """
+    outputs = _folded(verdict.outputs)
+    _print_table(_main_table(outputs), outputs, console)
+    if verbose:
+        _line(console, "")
+        _print_table(_detail_table(outputs), outputs, console)
     _print_uneven(verdict, console)
     _print_notes(verdict, console)
     for title, lines in (("Surface", verdict.surface), ("Weights", verdict.problems)):
@@ -48,40 +63,85 @@ def render_cases(cases: Iterable[Case], console: Console) -> None:
         _line(console, escape(case.id) + (f"  [dim]{escape(case.description)}[/]" if case.description else ""))
 
 
-def _print_outputs(every: Sequence[OutputVerdict], console: Console) -> None:
-    outputs = _folded(every)
-    rows = [_row(item) for item in outputs]
+Columns = dict[str, list[str]]
+"""Heading → the cells below it."""
+
+
+def _main_table(outputs: Sequence[OutputVerdict]) -> Columns:
+    columns = {**_names(outputs), "verdict": [item.status.value for item in outputs]}
+    columns["abs max"] = [_spelled(item.absolute.maximum) for item in outputs]
+    columns["rel max"] = [_spelled(item.relative.maximum) for item in outputs]
+    columns["ulp"] = ["" if item.ulp is None else _count(item.ulp) for item in outputs]
+    columns["cosine"] = [_cosine(item.cosine) for item in outputs]
+    columns["argmax"] = ["" if item.argmax in (None, 1.0) else f"{100 * item.argmax:.2f}%" for item in outputs]
+    columns["cases"] = [str(item.cases) for item in outputs]
+    return {name: cells for name, cells in columns.items() if name not in ("cosine", "argmax") or any(cells)}
+
+
+def _detail_table(outputs: Sequence[OutputVerdict]) -> Columns:
+    columns = _names(outputs)
+    for short, errors in (("abs", "absolute"), ("rel", "relative")):
+        for figure in ("mean", "median", "p99"):
+            columns[f"{short} {figure}"] = [_spelled(getattr(getattr(item, errors), figure)) for item in outputs]
+    columns["non-finite"] = ["/".join(map(str, item.nonfinite)) if any(item.nonfinite) else "" for item in outputs]
+    return columns
+
+
+def _names(outputs: Sequence[OutputVerdict]) -> Columns:
+    return {
+        "model": [item.model for item in outputs],
+        "output": [item.output for item in outputs],
+        "mode": [item.mode for item in outputs],
+    }
+
+
+def _print_table(columns: Columns, outputs: Sequence[OutputVerdict], console: Console) -> None:
     if console.is_terminal:
-        table = Table(box=None, pad_edge=False)
-        for heading in HEADINGS:
-            table.add_column(heading, justify="right" if heading in (*FIGURES, "cases") else "left", no_wrap=True)
-        for row, item in zip(rows, outputs, strict=True):
-            colour = COLOURS[item.status]
-            table.add_row(*(f"[{colour}]{cell}[/]" if index == 3 else escape(cell) for index, cell in enumerate(row)))
-        console.print(table)
+        console.print(_terminal_table(columns, outputs))
         return
-    widths = [max(len(row[index]) for row in [HEADINGS, *rows]) for index in range(len(HEADINGS))]
-    for row in [HEADINGS, *rows]:
+    rows = [list(columns), *zip(*columns.values(), strict=True)]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
+    for row in rows:
         _line(console, escape("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
+
+
+def _terminal_table(columns: Columns, outputs: Sequence[OutputVerdict]) -> Table:
+    """Return a table in which each model has a line of its own above its outputs: 120 columns hold it."""
+    models, rest = columns["model"], {name: cells for name, cells in columns.items() if name != "model"}
+    table = Table(box=None, pad_edge=False)
+    for name in rest:
+        table.add_column(name, justify="left" if name in LEFT else "right", no_wrap=True)
+    for index, item in enumerate(outputs):
+        if index == 0 or models[index] != models[index - 1]:
+            table.add_row(f"[bold]{escape(models[index])}[/]")
+        cells = {name: escape(values[index]) for name, values in rest.items()}
+        cells["output"] = f"  {cells['output']}"
+        if "verdict" in cells:
+            cells["verdict"] = f"[{COLOURS[item.status]}]{cells['verdict']}[/]"
+        table.add_row(*cells.values())
+    return table
 
 
 def _folded(outputs: Sequence[OutputVerdict]) -> list[OutputVerdict]:
     """Put the modes of an output into one row where they came out alike."""
-    rows: dict[tuple[object, ...], OutputVerdict] = {}
+    rows: dict[OutputVerdict, OutputVerdict] = {}
     for item in outputs:
-        key = (item.model, item.output, item.status, item.absolute, item.relative, item.elements)
+        key = replace(item, mode="", cases=0, worst_case="", message="")
         known = rows.get(key)
         rows[key] = item if known is None else replace(known, mode=f"{known.mode}, {item.mode}")
     return list(rows.values())
 
 
-def _row(item: OutputVerdict) -> tuple[str, ...]:
-    figures = [*_spelled(item.absolute), *_spelled(item.relative)]
-    return (item.model, item.output, item.mode, item.status.value, *figures, str(item.cases))
+def _spelled(value: float) -> str:
+    return f"{value:.1e}" if value else "0"
 
 
-def _spelled(figures: Figures) -> list[str]:
-    return [f"{value:.1e}" if value else "0" for value in (figures.maximum, figures.mean, figures.median)]
+def _count(value: int) -> str:
+    return str(value) if value < 1_000_000 else f"{value:.1e}"
+
+
+def _cosine(value: float | None) -> str:
+    return "" if value is None or value >= 1.0 - LEAST_TOLD else f"{value:.7f}"
 
 
 def _print_uneven(verdict: Verdict, console: Console) -> None:
@@ -107,12 +167,12 @@ def _print_notes(verdict: Verdict, console: Console) -> None:
 def _reasons(case: CaseResult) -> list[str]:
     if case.unverified:
         return [case.unverified]
-    return [
-        f"{result.mode}: {item.path}: {item.message}"
-        for result in case.modes
-        for item in result.differences
-        if item.status is Status.DIFFERENT
+    found = [
+        (result.mode, item) for result in case.modes for item in result.differences if item.status is Status.DIFFERENT
     ]
+    found.sort(key=lambda pair: pair[1].excess, reverse=True)
+    lines = [f"{mode}: {item.path}: {item.message}" for mode, item in found[:MOST_REASONS]]
+    return lines if len(found) <= MOST_REASONS else [*lines, f"... and {len(found) - MOST_REASONS} more outputs"]
 
 
 def _print_methods(verdict: Verdict, console: Console) -> None:
@@ -136,7 +196,8 @@ def _print_outcome(verdict: Verdict, console: Console) -> None:
     if verdict.worst_case:
         _line(console, f"worst case: {escape(verdict.worst_case)}")
     if verdict.loosened:
-        _line(console, f"[yellow]The tolerance was loosened to {verdict.tolerance:g}.[/]")
+        dtypes = ", ".join(f"{dtype} {TOLERANCES[dtype]:g}" for dtype in verdict.loosened_for)
+        _line(console, f"[yellow]The tolerance was loosened to {verdict.tolerance:g}[/] (published: {dtypes})")
     colour = COLOURS[verdict.status] if verdict.ok or verdict.status is not Status.EQUIVALENT else "red"
     broken = "" if verdict.compiled else ", and not everything ran compiled"
     files = f"{escape(verdict.original)} → {escape(verdict.rewritten)}"

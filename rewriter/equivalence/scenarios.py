@@ -6,16 +6,22 @@ in `SCENARIOS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from .cases import CALL, RELOAD, TRAIN, TRAIN_PLAIN, Case
+from . import checkpoints, dropouts, weights
+from .actions import ACTIONS
+from .cases import AFTER, CALL, DROPOUT, GENERATE, GRADIENTS, RELOAD, ROUND_TRIP, TRAIN, Case
 from .compiled import Observed
+from .dropouts import NO_DROPOUT, Place
+from .questions import generated, gradients
 from .stand_ins import missing_kernel, standing_in
 from .statistics import OutputDifference, Status, compare
-from .subject import Outcome, Subject, first_line
-from .verdict import JIT, CaseResult, ModeResult
+from .subject import Outcome, Subject, compare_outcomes, first_line, forget_errors, settled
+from .verdict import EAGER, JIT, CaseResult, ModeResult
 
 Scenario = Callable[[Subject, Case, Observed], CaseResult]
 
@@ -65,16 +71,116 @@ def weights_after_first_call(subject: Subject, case: Case, seen: Observed) -> Ca
         subject.draw_weights(subject.seed)
 
 
-def train(subject: Subject, case: Case, seen: Observed) -> CaseResult:
-    """One call in training mode, in a configuration without dropout."""
+def loss_and_gradients(subject: Subject, case: Case, seen: Observed) -> CaseResult:
+    """The loss and the gradient of every parameter, in training mode, in a configuration without dropout."""
     subject.set_training(True)
     try:
-        expected = subject.ask_original(case)
-        if not _equal(expected, subject.ask_original(case)):
+        expected = subject.ask_original(case, gradients)
+        if expected.error is not None:
+            return _unverified(case, f"no gradient of the original: {_first_line(expected.error)}")
+        if not _equal(expected, subject.ask_original(case, gradients)):
             return _unverified(case, "the original draws random numbers in spite of a configuration without dropout")
-        return CaseResult(case.id, case.model, subject.compare(expected, case, seen))
+        return CaseResult(case.id, case.model, subject.compare(expected, case, seen, gradients))
     finally:
         subject.set_training(False)
+
+
+def each_dropout(subject: Subject, case: Case, seen: Observed) -> CaseResult:
+    """Training with one dropout on and all others off, one after the other, then with none: random where it was."""
+    places = dropouts.places(subject.original)
+    missing = [place for place in places if place not in dropouts.places(subject.rewritten)]
+    if missing:
+        found = tuple(_effect(f"there is no dropout {path}.{name} any more") for path, name in missing)
+        return CaseResult(case.id, case.model, (ModeResult(EAGER, found),))
+    if not places:
+        return _unverified(case, "the original has no dropout")
+    subject.set_training(True)
+    try:
+        rounds = [_with_one_dropout(place, subject, case, seen) for place in (*places, NO_DROPOUT)]
+    finally:
+        subject.set_training(False)
+    return CaseResult(case.id, case.model, tuple(_merged(parts) for parts in zip(*rounds, strict=True)))
+
+
+def _with_one_dropout(place: Place, subject: Subject, case: Case, seen: Observed) -> tuple[ModeResult, ...]:
+    with dropouts.only(subject.original, place), dropouts.only(subject.rewritten, place):
+        is_random = not _equal(subject.ask_original(case), subject.ask_original(case))
+        one, called = subject.ask_eager(case)
+        results = [ModeResult(EAGER, tuple(_alone(place, one, subject.ask_eager(case)[0], is_random)))]
+        if subject.wants_graphs(case, called, seen):
+            one, other = subject.ask_jit(case)[0], subject.ask_jit(case)[0]
+            results.append(ModeResult(JIT, tuple(_alone(place, one, other, is_random))))
+    return tuple(results)
+
+
+def _alone(place: Place, one: Outcome, other: Outcome, is_random: bool) -> list[OutputDifference]:
+    where = "with every dropout off, training" if place == NO_DROPOUT else f"the dropout {place[0]}.{place[1]} alone"
+    if one.error is not None:
+        return [_effect(f"{where}: training raises {type(one.error).__name__}: {_first_line(one.error)}")]
+    if is_random == _equal(one, other):
+        return [_effect(f"{where} is {'random no more' if is_random else 'random, and in the original it is not'}")]
+    return [OutputDifference("training", "effect", Status.IDENTICAL)]
+
+
+def save_and_load(subject: Subject, case: Case, seen: Observed) -> CaseResult:
+    """Save each model, load it into the other's class: checkpoints go both ways, and the answer stays."""
+    expected = subject.ask_original(case)
+    other = subject.fresh()
+    with tempfile.TemporaryDirectory() as name:
+        first, second = Path(name, "original"), Path(name, "rewritten")
+        first.mkdir()
+        second.mkdir()
+        checkpoints.save(subject.original, first)
+        checkpoints.save(subject.rewritten, second)
+        found = [_structure(f"{name} is saved no more") for name in _names(first) - _names(second)]
+        found += [_structure(f"{name} is saved besides") for name in _names(second) - _names(first)]
+        other.original = checkpoints.load(other.original, second)
+        other.rewritten = checkpoints.load(other.rewritten, first)
+    other.set_training(False)
+    found += compare_outcomes(expected, other.ask_original(case), subject.policy)
+    return CaseResult(case.id, case.model, (ModeResult(EAGER, tuple(found)), *other.compare(expected, case, seen)))
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def after(subject: Subject, case: Case, seen: Observed) -> CaseResult:
+    """Call both models, do something to both, and call them again: `actions.py` has what."""
+    pair, action = subject.fresh(), ACTIONS[case.action]
+    modes: tuple[ModeResult, ...] = ()
+    if action.calls:
+        modes = pair.compare(pair.ask_original(case), case, seen)
+    expected, actual = _done(pair.original, case), _done(pair.rewritten, case)
+    found = compare_outcomes(expected, actual, pair.policy)
+    found += [_structure(f"after {case.action}: {line}") for line in weights.differences(pair.original, pair.rewritten)]
+    modes = (*modes, ModeResult(EAGER, tuple(found)))
+    note = f"both raise {type(expected.error).__name__}" if expected.error is not None else ""
+    if action.calls and expected.error is None and not any(item.status is Status.DIFFERENT for item in found):
+        pair.draw_weights(pair.seed + 2)  # what is new was drawn at random
+        modes = (*modes, *pair.compare(pair.ask_original(case), case, seen))
+    return CaseResult(case.id, case.model, _by_mode(modes), note=note)
+
+
+def _done(model: Any, case: Case) -> Outcome:
+    try:
+        return Outcome(settled(ACTIONS[case.action].run(model, case)))
+    except Exception as error:  # whatever a model raises is what is compared
+        forget_errors()
+        return Outcome(error=error)
+
+
+def _by_mode(results: tuple[ModeResult, ...]) -> tuple[ModeResult, ...]:
+    names = dict.fromkeys(result.mode for result in results)
+    return tuple(_merged([result for result in results if result.mode == name]) for name in names)
+
+
+def generate(subject: Subject, case: Case, seen: Observed) -> CaseResult:
+    """Write a few tokens greedily."""
+    expected = subject.ask_original(case, generated)
+    if expected.error is not None:
+        return _unverified(case, f"the original cannot generate: {_first_line(expected.error)}")
+    return CaseResult(case.id, case.model, subject.compare(expected, case, seen, generated))
 
 
 def train_then_eval(subject: Subject, case: Case, seen: Observed) -> CaseResult:
@@ -93,7 +199,7 @@ def train_then_eval(subject: Subject, case: Case, seen: Observed) -> CaseResult:
     return CaseResult(case.id, case.model, merged, note=note)
 
 
-def _merged(parts: tuple[ModeResult, ...]) -> ModeResult:
+def _merged(parts: Sequence[ModeResult]) -> ModeResult:
     """Put results of one mode together."""
     return ModeResult(
         parts[0].mode,
@@ -113,7 +219,7 @@ def _trained(
         seen.refused.extend(refused)
         other = subject.ask_jit(case)[0]
     else:
-        one, other = subject.ask_eager(case), subject.ask_eager(case)
+        one, other = subject.ask_eager(case)[0], subject.ask_eager(case)[0]
     found = _randomness(one, other, is_random, evaluated)
     return ModeResult(mode, tuple(found), tuple(dict.fromkeys(refused)))
 
@@ -130,6 +236,10 @@ def _randomness(one: Outcome, other: Outcome, is_random: bool, evaluated: Outcom
 
 def _effect(message: str) -> OutputDifference:
     return OutputDifference("training", "effect", Status.DIFFERENT, message, excess=float("inf"))
+
+
+def _structure(message: str) -> OutputDifference:
+    return OutputDifference("model", "structure", Status.DIFFERENT, message, excess=float("inf"))
 
 
 def _equal(one: Outcome, other: Outcome) -> bool:
@@ -150,6 +260,10 @@ SCENARIOS: dict[str, Scenario] = {
     CALL: call,
     RELOAD: weights_after_first_call,
     TRAIN: train_then_eval,
-    TRAIN_PLAIN: train,
+    GRADIENTS: loss_and_gradients,
+    DROPOUT: each_dropout,
+    ROUND_TRIP: save_and_load,
+    AFTER: after,
+    GENERATE: generate,
 }
 """Scenario name, as in `Case.scenario` → what it does."""

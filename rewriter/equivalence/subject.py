@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +39,10 @@ class Outcome:
     inputs: tuple[str, ...] = ()
 
 
+Question = Callable[[Any, Case], Outcome]
+"""What is asked of a model in a case: `call_model`, or one of `questions.py`."""
+
+
 class Subject:
     """Two models to compare.
 
@@ -49,6 +54,8 @@ class Subject:
         case: Any case of this class and configuration.
         policy: The tolerance.
         seed: Of the weights.
+        quick: Whether `Case.light` counts.
+        hurried: Whether nothing is compiled for a case that is different without it.
 
     Attributes:
         misfits: Why the weights of one do not fit the other; nothing can be compared then.
@@ -63,17 +70,32 @@ class Subject:
         case: Case,
         policy: Policy,
         seed: int,
+        *,
+        quick: bool = False,
+        hurried: bool = False,
     ) -> None:
         self.methods = methods
         self.policy = policy
         self.seed = seed
+        self._quick = quick
+        self._hurried = hurried
+        self._remake = functools.partial(
+            Subject, adapter, original, rewritten, methods, case, policy, seed, quick=quick, hurried=hurried
+        )
         self.original = adapter.build(original, case.model, case.settings)
         self.rewritten = adapter.build(rewritten, case.model, case.settings)
+        if case.dtype:
+            weights.cast(self.original, case.dtype)
+            weights.cast(self.rewritten, case.dtype)
         self.misfits = weights.differences(self.original, self.rewritten)
         self.checked_repetition = False
         self.set_training(False)
         if not self.misfits:
             self.draw_weights(seed)
+
+    def fresh(self) -> Subject:
+        """Return another pair of models like this one, to be changed at will."""
+        return self._remake()
 
     def draw_weights(self, seed: int) -> None:
         """Load random weights, the same into both models."""
@@ -86,31 +108,36 @@ class Subject:
         weights.set_training(self.original, mode)
         weights.set_training(self.rewritten, mode)
 
-    def ask_original(self, case: Case) -> Outcome:
-        """Call the original."""
-        return _call(self.original, case)
+    def ask_original(self, case: Case, question: Question | None = None) -> Outcome:
+        """Call the original, or ask it something else."""
+        return (question or call_model)(self.original, case)
 
-    def ask_eager(self, case: Case) -> Outcome:
-        """Call the twin with its compiled methods bypassed."""
-        with bypassed(self.methods):
-            return _call(self.rewritten, case)
+    def ask_eager(self, case: Case, question: Question | None = None) -> tuple[Outcome, Observed]:
+        """Ask the twin with its compiled methods bypassed, and see which of them are called."""
+        with bypassed(self.methods) as seen:
+            return (question or call_model)(self.rewritten, case), seen
 
-    def ask_jit(self, case: Case) -> tuple[Outcome, Observed]:
-        """Call the twin as it is, and see which compiled methods ran."""
+    def ask_jit(self, case: Case, question: Question | None = None) -> tuple[Outcome, Observed]:
+        """Ask the twin as it is, and see which compiled methods ran."""
         with observed(self.methods) as seen:
-            return _call(self.rewritten, case), seen
+            return (question or call_model)(self.rewritten, case), seen
 
-    def compare(self, expected: Outcome, case: Case, seen: Observed) -> tuple[ModeResult, ...]:
-        """Run the twin in every mode and compare with what the original did.
+    def compare(
+        self, expected: Outcome, case: Case, seen: Observed, question: Question | None = None
+    ) -> tuple[ModeResult, ...]:
+        """Ask the twin in every mode and compare with what the original did.
 
         Args:
             expected: What the original did.
             case: The call.
             seen: Takes up what became of the compiled methods.
+            question: What is asked; a plain call when None.
         """
-        results = [ModeResult(EAGER, tuple(compare_outcomes(expected, self.ask_eager(case), self.policy)))]
-        if self.methods:
-            outcome, now = self.ask_jit(case)
+        outcome, called = self.ask_eager(case, question)
+        results = [ModeResult(EAGER, tuple(compare_outcomes(expected, outcome, self.policy)))]
+        is_lost = self._hurried and results[0].status is Status.DIFFERENT
+        if not is_lost and self.wants_graphs(case, called, seen):
+            outcome, now = self.ask_jit(case, question)
             for label, count in now.calls.items():
                 seen.calls[label] = seen.calls.get(label, 0) + count
             # A call that the original refuses cannot be compiled either; what matters is that both refuse alike.
@@ -119,6 +146,17 @@ class Subject:
             differences = tuple(compare_outcomes(expected, outcome, self.policy))
             results.append(ModeResult(JIT, differences, tuple(dict.fromkeys(refused))))
         return tuple(results)
+
+    def wants_graphs(self, case: Case, called: Observed, seen: Observed) -> bool:
+        """Whether the case is to run compiled as well; see `Case.light`.
+
+        Args:
+            case: The case.
+            called: The compiled methods that it calls.
+            seen: Those that ran compiled before.
+        """
+        is_new = any(label not in seen.calls for label in called.calls)
+        return bool(self.methods) and (is_new or not (self._quick and case.light))
 
 
 def compare_outcomes(expected: Outcome, actual: Outcome, policy: Policy) -> list[OutputDifference]:
@@ -167,34 +205,45 @@ def first_line(text: str) -> str:
     return next((line.strip("- ") for line in text.splitlines() if re.search("[a-z]", line)), "")
 
 
-def _call(model: Any, case: Case) -> Outcome:
-    """Call a model with fresh tensors, and put its configuration back afterwards."""
-    inputs = weights.as_tensors(case.inputs)
+def call_model(model: Any, case: Case) -> Outcome:
+    """Call a model with fresh tensors."""
+    inputs = tensors_of(case)
+    function = getattr(model, case.method) if case.method else model
+    outcome = outcome_of(model, lambda: function(**inputs, **case.flags))
+    touched = () if case.dtype else tuple(name for name in inputs if not _same(case.inputs[name], inputs[name]))
+    return replace(outcome, inputs=touched)
+
+
+def outcome_of(model: Any, run: Callable[[], Any]) -> Outcome:
+    """Do something with a model, wait for the numbers, and put its configuration back afterwards."""
     config = vars(model.config) if hasattr(model, "config") else {}
     before = dict(config)
-    function = getattr(model, case.method) if case.method else model
     value, failure = None, None
     try:
-        value = _settled(function(**inputs, **case.flags))
+        value = settled(run())
     except Exception as error:  # whatever a model raises is what is compared
         failure = error
-        _forget_errors()
+        forget_errors()
     changed = {name: config[name] for name in config if name not in before or config[name] is not before[name]}
     gone = {name: None for name in before if name not in config}
     config.clear()
     config.update(before)
-    touched = tuple(name for name in inputs if not _same(case.inputs[name], inputs[name]))
-    return Outcome(value, failure, {**changed, **gone}, touched)
+    return Outcome(value, failure, {**changed, **gone})
 
 
-def _settled(value: Any) -> Any:
+def tensors_of(case: Case) -> dict[str, Any]:
+    """Return fresh tensors for the inputs of a case, in its dtype."""
+    return weights.as_tensors(case.inputs, case.dtype)
+
+
+def settled(value: Any) -> Any:
     """Wait for the computation: MindSpore raises some errors only when a value is looked at."""
-    for tensor in _tensors(value):
+    for tensor in tensors_in(value):
         tensor.asnumpy()
     return value
 
 
-def _forget_errors() -> None:
+def forget_errors() -> None:
     """Take in what MindSpore still has to say: an operator's failure may surface again at a later, innocent call."""
     import mindspore
 
@@ -204,13 +253,14 @@ def _forget_errors() -> None:
             return
 
 
-def _tensors(value: Any) -> list[Any]:
+def tensors_in(value: Any) -> list[Any]:
+    """Return the tensors in a result, in the order of its fields."""
     if hasattr(value, "asnumpy"):
         return [value]
     if hasattr(value, "keys"):
         value = tuple(value[name] for name in value.keys())  # noqa: SIM118  a ModelOutput iterates over something else
     if isinstance(value, (tuple, list)):
-        return [tensor for item in value for tensor in _tensors(item)]
+        return [tensor for item in value for tensor in tensors_in(item)]
     return []
 
 

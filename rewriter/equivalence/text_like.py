@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from .actions import ACTIONS
 from .adapters import ModelAdapter, config_class, forward_parameters, model_classes, takes
 from .cases import (
+    AFTER,
+    CALL,
+    DROPOUT,
+    GENERATE,
+    GRADIENTS,
     MASKS,
     RELOAD,
+    ROUND_TRIP,
     TRAIN,
-    TRAIN_PLAIN,
     Array,
     Axes,
     Case,
@@ -41,6 +47,8 @@ SMALL: dict[str, Any] = {
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 SHALLOW = {"num_hidden_layers": 1}
 """For heads, whose base model is checked in depth: a graph of one layer compiles in half the time."""
+BASE_ACTIONS = ("resize-embeddings", "replace-embeddings", "tie-weights", "prune-heads")
+HEAD_TRAINING: Axes = {"scenario": GRADIENTS, "labels": 1, "mask": "left-padded", "dropout": 0, "light": 1}
 DECODER = {"is_decoder": True, "add_cross_attention": True}
 
 QUICK_BASE: tuple[Axes, ...] = (
@@ -51,19 +59,34 @@ QUICK_BASE: tuple[Axes, ...] = (
     {"mask": "holed", "embeds": 1},
     {"mask": "first-masked"},
     {"mask": "row-masked", "dict": 0},
-    {"mask": "ones", "batch": 1, "seq": 1, "attn": 1, "hidden": 0},
-    {"mask": "left-padded", "batch": 1, "seq": LONGEST, "attn": 0, "hidden": 1, "dict": 0},
+    {"mask": "left-padded", "batch": 1, "seq": LONGEST, "attn": 0, "hidden": 1, "dict": 0, "light": 1},
     {"mask": "square", "head-mask": "2d", "attn": 1, "hidden": 1, "dict": 1},
+    {"mask": "holed", "head-mask": "1d", "light": 1},
+    {"mask": "left-padded", "dtype": "float16", "light": 1},
     {"wrong": "ids-and-embeds"},
     {"wrong": "nothing"},
+    {"wrong": "mask-length", "light": 1},
+    {"scenario": ROUND_TRIP, "mask": "left-padded", "light": 1},
+    {"scenario": DROPOUT, "mask": "left-padded", "light": 1},
+    *({"scenario": AFTER, "action": name, "mask": "left-padded", "light": 1} for name in BASE_ACTIONS),
 )
 QUICK_DECODER: tuple[Axes, ...] = (
-    {"cross": "none", "cache": 1, "mask": "right-padded", "attn": 1, "hidden": 1},
-    {"past": 3, "seq": 2, "cache": 1, "mask": "left-padded"},
+    {"cross": "right-padded", "cache": 1, "mask": "right-padded", "attn": 1, "hidden": 1, "labels": 1},
     {"past": 3, "seq": 2, "cache": 1, "cross": "right-padded", "dict": 0},
-    {"labels": 1, "mask": "holed"},
+    {"past": 3, "seq": 2, "cache": 1, "mask": "left-padded", "light": 1},
+    {"past": 3, "seq": 1, "cache": 0, "cross": "none", "light": 1},
+    {"labels": 1, "mask": "holed", "light": 1},
+    {"scenario": AFTER, "action": "prepare-generation", "past": 3, "seq": 2, "mask": "left-padded", "light": 1},
+    {"scenario": AFTER, "action": "reorder-cache", "past": 3, "seq": 2, "light": 1},
+    {"scenario": GENERATE, "mask": "left-padded", "light": 1},
 )
-QUICK_HEAD: tuple[Axes, ...] = ({"labels": 1, "mask": "left-padded"}, {"mask": "holed", "dict": 0})
+QUICK_HEAD: tuple[Axes, ...] = (
+    {"labels": 1, "mask": "left-padded", "light": 1},
+    {"mask": "holed", "dict": 0, "light": 1},
+    {"wrong": "ids-and-embeds", "light": 1},
+    {"scenario": AFTER, "action": "replace-head", "mask": "left-padded", "light": 1},
+    {"scenario": AFTER, "action": "resize-head", "mask": "left-padded", "light": 1},
+)
 
 FLAGS = {"attn": (0, 1), "hidden": (0, 1), "dict": (1, 0)}
 FULL_BASE = {
@@ -132,21 +155,29 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
         # Loading weights last: the graphs that are there serve no more after it.
         yield {"mask": "left-padded", "scenario": TRAIN}, {}
         yield {"mask": "left-padded", "scenario": RELOAD}, {}
-        yield {"mask": "left-padded", "scenario": TRAIN_PLAIN, "dropout": 0}, NO_DROPOUT
-        yield _relative_positions("relative_key_query")
+        yield {"mask": "left-padded", "scenario": GRADIENTS, "dropout": 0}, {**NO_DROPOUT, **SHALLOW}
+        yield from _relative_positions("relative_key_query")
     elif is_decoder:
-        yield from ((axes, DECODER) for axes in QUICK_DECODER)
+        yield from ((axes, {**DECODER, **SHALLOW}) for axes in QUICK_DECODER)
     else:
         yield from ((axes, {**settings, **SHALLOW}) for axes in QUICK_HEAD)
+        yield HEAD_TRAINING, {**settings, **NO_DROPOUT, **SHALLOW}
     if level != "full":
         return
     if is_base:
         yield from ((axes, {}) for axes in pairwise(FULL_BASE))
-        yield {"wrong": "mask-length"}, {}
         yield {"wrong": "too-long"}, {}
-        yield _relative_positions("relative_key")
+        yield from _relative_positions("relative_key")
+        yield {"mask": "none", "dtype": "float16", "attn": 1, "hidden": 1, "dict": 0}, {}
     if "past_key_values" in parameters:
         yield from ((axes, DECODER) for axes in pairwise(FULL_DECODER))
+        yield (
+            {"mask": "left-padded", "scenario": GRADIENTS, "cross": "right-padded", "dropout": 0},
+            {
+                **DECODER,
+                **NO_DROPOUT,
+            },
+        )
     if not is_base and not is_decoder:
         yield from ((axes, settings) for axes in pairwise(FULL_HEAD))
     if "SequenceClassification" in model_class.__name__:
@@ -154,8 +185,10 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
         yield {"labels": 1, "problem": "multi-label"}, {}
 
 
-def _relative_positions(kind: str) -> tuple[Axes, dict[str, Any]]:
-    return {"mask": "left-padded", "attn": 1, "position-type": kind}, {"position_embedding_type": kind}
+def _relative_positions(kind: str) -> Iterator[tuple[Axes, dict[str, Any]]]:
+    settings = {"position_embedding_type": kind, **SHALLOW}
+    yield {"mask": "ones", "batch": 1, "seq": 1, "attn": 1, "hidden": 0, "position-type": kind}, settings
+    yield {"mask": "left-padded", "attn": 1, "position-type": kind, "light": 1}, settings
 
 
 def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: int) -> Case | None:
@@ -174,8 +207,12 @@ def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: 
         return None
     if axes.get("mask", "none") != "none" and "attention_mask" not in parameters:
         return None
+    if axes.get("action") and not ACTIONS[axes["action"]].applies(model_class):
+        return None
+    if axes.get("scenario") == GENERATE and not callable(getattr(model_class, "generate", None)):
+        return None
     case_id = identifier(model_class.__name__, axes, settings)
-    inputs = _inputs(model_class, axes, random_for(case_id, seed))
+    inputs = _inputs(model_class, axes, settings, random_for(case_id, seed))
     return Case(
         id=case_id,
         model=model_class.__name__,
@@ -184,21 +221,29 @@ def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: 
         settings=dict(settings),
         description=_description(axes, settings),
         raises="wrong" in axes,
-        scenario=axes.get("scenario", "call"),
+        scenario=axes.get("scenario", CALL),
+        action=axes.get("action", ""),
+        dtype=axes.get("dtype", ""),
+        light=bool(axes.get("light")),
     )
 
 
 def identifier(model: str, axes: Axes, settings: Mapping[str, Any]) -> str:
     """Return the id of a point: what every call has first, then the flags, then what is there besides."""
     flags = ",".join(f"{name}={axes[name]}" for name in ("attn", "hidden", "dict") if axes.get(name) is not None)
-    parts = [model, "decoder" if settings.get("is_decoder") else "", str(axes.get("scenario", ""))]
+    parts = [model, "decoder" if settings.get("is_decoder") else "", story(axes)]
     parts += [f"mask={axes.get('mask', 'none')}", f"batch={axes.get('batch', 3)}", f"seq={axes.get('seq', 5)}", flags]
-    known = {"scenario", "mask", "batch", "seq", "attn", "hidden", "dict"}
+    known = {"scenario", "mask", "batch", "seq", "attn", "hidden", "dict", "action", "light"}
     for name, value in axes.items():
         if name in known or value is None or (value == 0 and name not in ("cache", "dropout")):
             continue
         parts.append(name if value == 1 and name != "cache" else f"{name}={value}")
     return "/".join(part for part in parts if part)
+
+
+def story(axes: Axes) -> str:
+    """Return the scenario as it stands in an id: `after-prune-heads`."""
+    return "-".join(part for part in (axes.get("scenario", ""), axes.get("action", "")) if part)
 
 
 def flags_of(axes: Axes, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,7 +263,8 @@ def _description(axes: Axes, settings: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _inputs(model_class: type, axes: Axes, random: np.random.Generator) -> dict[str, Any]:
+def _inputs(model_class: type, axes: Axes, settings: Mapping[str, Any], random: np.random.Generator) -> dict[str, Any]:
+    layers = settings.get("num_hidden_layers", LAYERS)
     batch, length, past = axes.get("batch", 3), axes.get("seq", 5), axes.get("past", 0)
     wrong = axes.get("wrong")
     length = LONGEST + 1 if wrong == "too-long" else length
@@ -238,9 +284,9 @@ def _inputs(model_class: type, axes: Axes, random: np.random.Generator) -> dict[
     if axes.get("positions"):
         inputs["position_ids"] = random.integers(0, LONGEST, (batch, length))
     if axes.get("head-mask"):
-        shape = (HEADS,) if axes["head-mask"] == "1d" else (LAYERS, HEADS)
+        shape = (HEADS,) if axes["head-mask"] == "1d" else (layers, HEADS)
         inputs["head_mask"] = random.integers(0, 2, shape).astype(np.float32)
-    inputs.update(_encoder_and_cache(axes, batch, past, random))
+    inputs.update(_encoder_and_cache(axes, batch, past, layers, random))
     if "MultipleChoice" in model_class.__name__:
         inputs = {name: np.stack([value, np.roll(value, 1, axis=-1)], axis=1) for name, value in inputs.items()}
     if axes.get("labels"):
@@ -256,7 +302,7 @@ def _mask(axes: Axes, batch: int, length: int, past: int, random: np.random.Gene
     return mask[:, :-1] if axes.get("wrong") == "mask-length" and mask is not None else mask
 
 
-def _encoder_and_cache(axes: Axes, batch: int, past: int, random: np.random.Generator) -> dict[str, Any]:
+def _encoder_and_cache(axes: Axes, batch: int, past: int, layers: int, random: np.random.Generator) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
     if axes.get("cross"):
         inputs["encoder_hidden_states"] = random.standard_normal((batch, ENCODER_LENGTH, HIDDEN)).astype(np.float32)
@@ -270,7 +316,7 @@ def _encoder_and_cache(axes: Axes, batch: int, past: int, random: np.random.Gene
             tuple(
                 random.standard_normal((batch, HEADS, length, HIDDEN // HEADS)).astype(np.float32) for length in lengths
             )
-            for _ in range(LAYERS)
+            for _ in range(layers)
         )
     return inputs
 

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from .statistics import Errors, Figures, OutputDifference, Status, worst
+from .figures import NO_HISTOGRAM, Figures, Histogram
+from .policy import Policy
+from .statistics import Errors, OutputDifference, Status, worst
 
 EAGER, JIT = "eager", "jit"
 """The modes of a rewritten file: with its compiled methods bypassed, and as it is."""
@@ -68,7 +68,23 @@ class CaseResult:
 class OutputVerdict:
     """One output of one model class, over all cases in one mode.
 
-    The figures are over all elements of all cases together.
+    Attributes:
+        model: Name of the model class.
+        output: Name of the output, as a caller has it.
+        mode: `EAGER` or `JIT`.
+        status: The worst of all cases.
+        absolute: Figures of the absolute error, over all elements of all cases together.
+        relative: Figures of the relative error, likewise.
+        elements: Number of elements.
+        cases: Number of cases that have this output.
+        worst_case: Id of the case that is furthest off; empty when all are identical.
+        message: What is the matter there.
+        ulp: The largest distance in units in the last place; None where there is none.
+        cosine: The least cosine similarity of any of the tensors; None when no numbers were compared.
+        argmax: Share of the positions of all cases whose argmax agrees; None where that makes no sense.
+        mismatches: Elements beyond the tolerance.
+        nonfinite: Numbers of NaN and infinities in the original's and in the rewritten's outputs.
+        histogram: How many absolute errors are how large.
     """
 
     model: str
@@ -81,6 +97,12 @@ class OutputVerdict:
     cases: int
     worst_case: str
     message: str
+    ulp: int | None = None
+    cosine: float | None = None
+    argmax: float | None = None
+    mismatches: int = 0
+    nonfinite: tuple[int, int] = (0, 0)
+    histogram: Histogram = NO_HISTOGRAM
 
 
 @dataclass(frozen=True)
@@ -107,7 +129,7 @@ class Verdict:
         level: "quick" or "full".
         seed: Of weights and inputs.
         tolerance: The user's tolerance; None for the published ones.
-        loosened: Whether that is looser than the published one.
+        loosened: Whether that is looser than the published one of any dtype.
         surface: Differences that a caller sees without running a model.
         outputs: The table of outputs.
         cases: Every case.
@@ -152,13 +174,24 @@ class Verdict:
         return self.status in (Status.IDENTICAL, Status.EQUIVALENT) and self.compiled
 
     @property
+    def loosened_for(self) -> tuple[str, ...]:
+        """The dtypes for which the tolerance is looser than the published one."""
+        return Policy(self.tolerance).loosened_for
+
+    @property
     def worst_case(self) -> str:
         """The id of the case that is furthest off; empty when all are identical."""
-        ranked = [(case.status, _excess(case), case.id) for case in self.cases if case.status is not Status.IDENTICAL]
-        if not ranked:
-            return ""
-        bad = worst([status for status, _, _ in ranked])
-        return max((item for item in ranked if item[0] is bad), key=lambda item: item[1])[2]
+        uneven = [case for case in self.cases if case.status is not Status.IDENTICAL]
+        bad = worst([case.status for case in uneven])
+        return max((case for case in uneven if case.status is bad), key=_excess).id if uneven else ""
+
+    @property
+    def failing(self) -> tuple[CaseResult, ...]:
+        """The cases that break a promise, the worst first: other answers, then a compiled method that ran as Python."""
+        different = [case for case in self.cases if case.status is Status.DIFFERENT]
+        rest = [case for case in self.cases if case.status is not Status.DIFFERENT]
+        slow = [case for case in rest if any(mode.uncompiled for mode in case.modes)]
+        return (*sorted(different, key=_excess, reverse=True), *slow)
 
     def count(self, status: Status) -> int:
         """Return how many cases came out as `status`."""
@@ -171,6 +204,7 @@ class Verdict:
             "ok": self.ok,
             "compiled": self.compiled,
             "worst_case": self.worst_case,
+            "loosened_for": self.loosened_for,
             "counts": {status.value: self.count(status) for status in Status},
             **{item.name: getattr(self, item.name) for item in dataclasses.fields(self)},
         }
@@ -193,17 +227,25 @@ def _output_verdict(model: str, output: str, mode: str, items: list[tuple[str, O
     worst_id, worst_item = max(
         ((case_id, item) for case_id, item in items if item.status is status), key=lambda pair: pair[1].excess
     )
+    outputs = [item for _, item in items]
+    errors = Errors.together([item.errors for item in outputs])
     return OutputVerdict(
         model,
         output,
         mode,
         status,
-        Figures.of(np.concatenate([item.errors.absolute for _, item in items])),
-        Figures.of(np.concatenate([item.errors.relative for _, item in items])),
-        sum(item.elements for _, item in items),
+        Figures.of(errors.absolute),
+        Figures.of(errors.relative),
+        sum(item.elements for item in outputs),
         len({case_id for case_id, _ in items}),
         "" if status is Status.IDENTICAL else worst_id,
         worst_item.message,
+        max((item.ulp for item in outputs if item.ulp is not None), default=None),
+        min((item.cosine for item in outputs if item.cosine is not None), default=None),
+        errors.argmax,
+        sum(item.mismatches for item in outputs),
+        (sum(item.nonfinite[0] for item in outputs), sum(item.nonfinite[1] for item in outputs)),
+        Histogram.of(errors.absolute, errors.nonfinite),
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import platform
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +41,7 @@ def verify(
     seed: int = 0,
     tolerance: float | None = None,
     cases: Sequence[str] | None = None,
+    fail_fast: bool = False,
     progress: Progress = lambda case_id, number, total: None,
     adapters: Sequence[ModelAdapter] = (),
 ) -> Verdict:
@@ -55,6 +57,7 @@ def verify(
         seed: Of weights and inputs.
         tolerance: In the place of the published one; see `policy.py`.
         cases: Ids of the cases to run, `*` allowed; those of `level` when None. Any case of "full" may be named.
+        fail_fast: Stop at the first case that is different; the verdict is about those that ran.
         progress: Told what runs.
         adapters: Model adapters to ask before the built-in ones.
 
@@ -67,13 +70,10 @@ def verify(
     one, other, adapter = _load(original, rewritten, adapters)
     chosen, silent = _choose(adapter, one, level, seed, cases)
     methods = compiled.find(other, one)
-    run = _Run(adapter, one, other, methods, policy, seed)
+    run = _Run(adapter, one, other, methods, policy, seed, quick=level == "quick", hurried=fail_fast)
     surface, files = compare_surfaces(one, other), _files(one, other)
-    number = itertools.count(1)
-    for _, group in itertools.groupby(chosen, key=_subject_key):
-        for case in run.cases(list(group)):
-            progress(case.id, next(number), len(chosen))
-            run.results.append(run.result(case))
+    with _waiting_for_every_operator():
+        run.all(chosen, progress)
     return Verdict(
         original=str(original),
         rewritten=str(rewritten),
@@ -111,6 +111,9 @@ class _Run:
         methods: list[CompiledMethod],
         policy: Policy,
         seed: int,
+        *,
+        quick: bool,
+        hurried: bool,
     ) -> None:
         self._adapter = adapter
         self._original = original
@@ -118,13 +121,25 @@ class _Run:
         self._methods = methods
         self._policy = policy
         self._seed = seed
+        self._quick = quick
+        self._hurried = hurried
         self._subject: Subject | None = None
         self._failure = ""
         self.seen = Observed()
         self.results: list[CaseResult] = []
         self.problems: list[str] = []
 
-    def cases(self, group: list[Case]) -> list[Case]:
+    def all(self, chosen: list[Case], progress: Progress) -> None:
+        """Run the cases one after the other; only up to the first that is different for one in a hurry."""
+        number = itertools.count(1)
+        for _, group in itertools.groupby(chosen, key=_subject_key):
+            for case in self._cases(list(group)):
+                progress(case.id, next(number), len(chosen))
+                self.results.append(self._result(case))
+                if self._hurried and (self.results[-1].status is Status.DIFFERENT or self.problems):
+                    return
+
+    def _cases(self, group: list[Case]) -> list[Case]:
         """Build the two models that a group of cases is about, and return the group."""
         first = group[0]
         self._subject, self._failure = None, ""
@@ -133,7 +148,15 @@ class _Run:
             return group
         try:
             subject = Subject(
-                self._adapter, self._original, self._rewritten, self._methods, first, self._policy, self._seed
+                self._adapter,
+                self._original,
+                self._rewritten,
+                self._methods,
+                first,
+                self._policy,
+                self._seed,
+                quick=self._quick,
+                hurried=self._hurried,
             )
         except Exception as error:  # a model that cannot be built is a finding, not a crash
             self._failure = f"{first.model} cannot be built: {type(error).__name__}: {error}"
@@ -147,7 +170,7 @@ class _Run:
         self._subject = subject
         return group
 
-    def result(self, case: Case) -> CaseResult:
+    def _result(self, case: Case) -> CaseResult:
         """Run one case of the group."""
         if self._subject is None:
             return CaseResult(case.id, case.model, unverified=self._failure)
@@ -159,6 +182,19 @@ class _Run:
         except Exception:
             return False
         return True
+
+
+@contextlib.contextmanager
+def _waiting_for_every_operator() -> Iterator[None]:
+    """Have eager operators finish one by one: errors come where they belong, and tiny models run faster."""
+    import mindspore
+
+    before = mindspore.get_context("pynative_synchronize")
+    mindspore.set_context(pynative_synchronize=True)
+    try:
+        yield
+    finally:
+        mindspore.set_context(pynative_synchronize=before)
 
 
 def _policy(tolerance: float | None) -> Policy:
@@ -196,7 +232,7 @@ def _choose(
 
 
 def _subject_key(case: Case) -> str:
-    return f"{case.model} {sorted(case.settings.items())}"
+    return f"{case.model} {sorted(case.settings.items())} {case.dtype}"
 
 
 def _vacuous(results: list[CaseResult]) -> dict[str, str]:

@@ -32,6 +32,12 @@ def tied(model: Any) -> set[frozenset[str]]:
     return {frozenset(keys) for keys in groups.values() if len(keys) > 1}
 
 
+def trainable(model: Any) -> dict[str, Any]:
+    """Return checkpoint key → parameter for every parameter that is trained, a tied one once."""
+    found = {id(tensor): (key, tensor) for key, tensor in reversed(tensors(model).items())}
+    return {key: tensor for key, tensor in reversed(found.values()) if getattr(tensor, "requires_grad", False)}
+
+
 def draw(model: Any, seed: int) -> Values:
     """Return random values for every floating parameter, which depend on its key, its shape and `seed` alone."""
     values: Values = {}
@@ -102,14 +108,31 @@ def _sorted(groups: set[frozenset[str]]) -> list[list[str]]:
     return sorted(sorted(group) for group in groups)
 
 
-def as_tensors(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fresh tensors for the arrays in `values`, nested tuples included."""
-    return {name: _fresh(value) for name, value in values.items()}
+def cast(model: Any, dtype: str) -> None:
+    """Convert every floating parameter and buffer to the dtype called `dtype`, in place."""
+    import mindspore
+
+    wanted = getattr(mindspore, dtype)
+    for tensor in {id(tensor): tensor for tensor in tensors(model).values()}.values():
+        if tensor.asnumpy().dtype.kind == "f":
+            tensor.set_dtype(wanted)
 
 
-def _fresh(value: Any) -> Any:
+def as_tensors(values: Mapping[str, Any], dtype: str = "") -> dict[str, Any]:
+    """Return fresh tensors for the arrays in `values`, nested tuples included.
+
+    Args:
+        values: Arrays, or nested tuples of arrays.
+        dtype: What floating arrays are converted to; empty to keep them.
+    """
+    return {name: _fresh(value, dtype) for name, value in values.items()}
+
+
+def _fresh(value: Any, dtype: str) -> Any:
     import mindspore
 
     if isinstance(value, tuple):
-        return tuple(_fresh(item) for item in value)
-    return mindspore.Tensor(np.array(value)) if isinstance(value, np.ndarray) else value
+        return tuple(_fresh(item, dtype) for item in value)
+    if not isinstance(value, np.ndarray):
+        return value
+    return mindspore.Tensor(value.astype(dtype) if dtype and value.dtype.kind == "f" else np.array(value))

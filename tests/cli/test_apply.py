@@ -139,8 +139,8 @@ class TestNothingIsLost:
         "options",
         [
             ("--in-place", "-o", "out"),
-            ("--in-place", "--verify"),  # the original would be gone, and the proof one of a file against itself
-            ("--in-place", "--bench"),
+            ("--in-place", "--bench"),  # the original would be gone
+            ("--strict",),
             ("--check", "--verify"),
             ("--check", "--bench"),
         ],

@@ -95,6 +95,83 @@ def test_a_plugin_s_adapters_are_asked(cli, proof, toy, workplace, monkeypatch):
     assert listed[0]["adapters"] == ("an adapter",)
 
 
+def uneven(name: str, excess: float) -> CaseResult:
+    item = OutputDifference("[0]", "value", Status.DIFFERENT, "off", excess=excess)
+    return CaseResult(name, "A", (ModeResult("eager", (item,)),))
+
+
+FAILED = Verdict("a/modeling_a.py", "b.py", "quick", 0, cases=(SAME, *(uneven(f"A/{n}", n) for n in range(5))))
+
+
+class TestReproducers:
+    """Of failing cases, and where they go. That they reproduce anything has tests of its own."""
+
+    @pytest.fixture
+    def written(self, monkeypatch):
+        from rewriter.equivalence import reproducer
+
+        calls = []
+
+        def write(verdict, case, folder, **options):
+            calls.append((case, str(folder), options))
+            if case == "A/3":
+                raise RewriterError("the disk is full")
+            return folder
+
+        monkeypatch.setattr(reproducer, "write", write)
+        return calls
+
+    def test_the_worst_three_get_one(self, cli, proof, written):
+        proof(FAILED)
+        run = cli("verify", "a/modeling_a.py", "b.py", "--json")
+        assert run.code == 1
+        assert [case for case, _, _ in written] == ["A/4", "A/3", "A/2"]
+        assert json.loads(run.out)["reproducers"] == [
+            {"case": "A/4", "folder": "rewriter-failures/modeling_a/A__4", "problem": ""},
+            {"case": "A/3", "folder": None, "problem": "the disk is full"},
+            {"case": "A/2", "folder": "rewriter-failures/modeling_a/A__2", "problem": ""},
+        ]
+        run = cli("verify", "a.b.modeling_c", "b.py")
+        assert "python rewriter-failures/modeling_c/A__4/reproduce.py" in run.out
+        assert "no reproducer of A/3: the disk is full" in run.out
+
+    def test_elsewhere_or_not_at_all(self, cli, proof, written, workplace):
+        (workplace / "mine.py").write_text(ADAPTER, encoding="utf-8")
+        proof(FAILED)
+        run = cli("verify", "a.py", "b.py", "--reproducer", "there", "--plugin", "mine.py")
+        assert run.code == 1
+        assert [folder for _, folder, _ in written] == ["there/A__4", "there/A__3", "there/A__2"]
+        assert written[0][2] == {"adapters": ("an adapter",), "named": ["mine.py"]}
+        written.clear()
+        assert cli("verify", "a.py", "b.py", "--no-reproducer").code == 1
+        assert not written
+        run = cli("verify", "a.py", "b.py", "--no-reproducer", "--reproducer", "there")
+        assert run.code == 2
+        assert "exclude each other" in run.err
+
+    def test_a_good_verdict_needs_none(self, cli, proof, written):
+        for name in ("good", "different", "unverified"):  # no case of these is different
+            proof(VERDICTS[name])
+            cli("verify", "a.py", "b.py")
+        assert not written
+
+    def test_a_case_that_cannot_be_written_leaves_the_verdict(self, cli, proof):
+        proof(FAILED)  # there are no such files
+        run = cli("verify", "a/modeling_a.py", "b.py")
+        assert run.code == 1
+        assert "no reproducer of A/4: a/modeling_a.py" in run.out.replace(str(Path.cwd()) + "/", "")
+
+
+def test_a_page_that_cannot_be_written_comes_after_the_verdict(cli, proof, workplace):
+    proof(GOOD)
+    run = cli("verify", "a.py", "b.py", "--html", str(workplace))
+    assert run.code == 2
+    assert "identical" in run.out
+    assert "--html" in run.err
+    assert cli("verify", "a.py", "b.py", "--html", "page.html").code == 0
+    assert json.loads(cli("verify", "a.py", "b.py", "--html", "page.html", "--json").out)["pages"] == ["page.html"]
+
+
 def test_list_cases_runs_none(cli, proof, monkeypatch):
     calls = proof(DIFFERENT)
     case = Case("A/x=1", "A", description="with x")
@@ -111,11 +188,17 @@ def test_list_cases_runs_none(cli, proof, monkeypatch):
 class TestApply:
     """`apply --verify` compares each file with its own result."""
 
-    def test_the_files_are_compared(self, cli, toy, proof):
-        calls = proof(GOOD)
+    def test_what_is_compared_is_what_is_written(self, cli, toy, monkeypatch):
+        compared = []
+
+        def verify(original, rewritten, **options):
+            compared.append((original, Path(rewritten).read_bytes()))
+            return GOOD
+
+        monkeypatch.setattr(equivalence, "verify", verify)
         run = cli("apply", toy, "--verify")
         assert run.code == 0
-        assert [files for files, _ in calls] == [(str(toy), str(toy.with_name("modeling_toy_rewritten.py")))]
+        assert compared == [(str(toy), toy.with_name("modeling_toy_rewritten.py").read_bytes())]
         assert "identical" in run.out
 
     def test_a_failed_proof_is_the_exit_code(self, cli, toy, workplace, proof):
@@ -135,14 +218,14 @@ class TestApply:
     def test_one_proof_that_cannot_start_does_not_stop_the_others(self, cli, toy, workplace, monkeypatch):
         def verify(original, rewritten, **options):
             if "other" in original:
-                raise RewriterError("no adapter knows this file")
+                raise RewriterError("no adapter knows this file", exit_code=1)
             return GOOD
 
         (workplace / "modeling_other.py").write_text(toy.read_text(encoding="utf-8"), encoding="utf-8")
         monkeypatch.setattr(equivalence, "verify", verify)
         run = cli("apply", "modeling_other.py", toy, "--verify")
-        assert run.code == 2
-        assert "no adapter" in run.err
+        assert run.code == 1
+        assert "adapter" in run.err
         assert "identical" in run.out
 
 
@@ -213,9 +296,17 @@ class TestForReal:
         assert scale in text
         broken = workplace / "modeling_bert_broken.py"
         broken.write_text(text.replace(scale, f"(1.01 * {scale})"), encoding="utf-8")
-        run = cli("verify", BERT, broken, "--case", CASE)
+        run = cli("verify", BERT, broken, "--case", CASE, "--html", "out/verdict.html", "-v")
         assert run.code == 1
         assert "different" in run.out
+        assert "abs p99" in run.out
+        (folder,) = (workplace / "rewriter-failures" / "modeling_bert").iterdir()
+        assert f"reproduce {CASE}:  python {folder.relative_to(workplace)}/reproduce.py" in run.out
+        assert (folder / "rewritten.py").read_bytes() == broken.read_bytes()
+        assert "wrote out/verdict.html" in run.out
+        html = (workplace / "out" / "verdict.html").read_text(encoding="utf-8")
+        assert "last_hidden_state" in html
+        assert "1.01 * math.sqrt" in html  # the diff
 
     def test_a_case_that_there_is_not(self, cli, twin):
         run = cli("verify", BERT, twin, "--case", "BertModel/nothing")

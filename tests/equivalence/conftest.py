@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from packaging.version import Version
 from rewriter_passes import rewriter_passes
 
 from rewriter import pipeline, source
 from rewriter.targets import Device, Target
+
+settings.register_profile("patient", deadline=None)  # no test asserts a time
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[2]
 BERT = ROOT / "models" / "bert" / "modeling_bert.py"

@@ -13,7 +13,7 @@ import pytest
 
 from rewriter.equivalence import verify
 from rewriter.equivalence.adapters import ModelAdapter, find_adapter, forward_of, model_classes
-from rewriter.equivalence.cases import RELOAD, TRAIN, TRAIN_PLAIN, Case
+from rewriter.equivalence.cases import GRADIENTS, RELOAD, TRAIN, Case
 from rewriter.equivalence.clip_like import ClipLike
 from rewriter.equivalence.statistics import Status
 from rewriter.equivalence.text_like import TextLike
@@ -73,7 +73,7 @@ class ToyAdapter(ModelAdapter):
         yield Case("wrong", model_class.__name__, {"x": x[:, :3]}, raises=True)
         yield Case("train", model_class.__name__, {"x": x}, scenario=TRAIN)
         yield Case("reload", model_class.__name__, {"x": x}, scenario=RELOAD)
-        yield Case("train plain", model_class.__name__, {"x": x}, settings={"dropout": 0.0}, scenario=TRAIN_PLAIN)
+        yield Case("gradients", model_class.__name__, {"x": x}, settings={"dropout": 0.0}, scenario=GRADIENTS)
 
 
 @pytest.fixture
@@ -122,13 +122,13 @@ def test_a_copy_is_identical_in_every_case(check):
             {"wrong"},
         ),
         (("y = self.dropout", "self.config.seen = True\n        y = self.dropout"), None),
-        (("y = self.dropout", "if self.training: x = x + 1\n        y = self.dropout"), {"train plain"}),
+        (("y = self.dropout", "if self.training: x = x + 1\n        y = self.dropout"), {"gradients"}),
     ],
 )
 def test_a_fault_shows_in_the_cases_that_have_it(edit, wrong, check):
     verdict = check(edit)
     found = {name for name, status in statuses(verdict).items() if status == "different"}
-    assert found == ({"plain", "double", "wrong", "train", "reload", "train plain"} if wrong is None else wrong)
+    assert found == ({"plain", "double", "wrong", "train", "reload", "gradients"} if wrong is None else wrong)
 
 
 def test_a_model_that_keeps_its_first_weights_is_caught(check):
@@ -160,8 +160,8 @@ def test_a_class_whose_original_answers_nothing_is_unverified(check):
 
 def test_a_kernel_that_the_twin_lacks_is_no_difference_and_no_proof(check):
     """As in a twin for another device. MindSpore may report it again at the next call, which is not to blame."""
-    verdict = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half", "train plain", "plain"])
-    assert statuses(verdict) == {"plain": "identical", "half": "unverified", "train plain": "identical"}
+    verdict = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half", "gradients", "plain"])
+    assert statuses(verdict) == {"plain": "identical", "half": "unverified", "gradients": "identical"}
     half = next(case for case in verdict.cases if case.id == "half")
     assert "no kernel for Arange" in half.modes[0].differences[0].message
     assert verdict.status is Status.UNVERIFIED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 from rich.console import Console
@@ -12,9 +13,9 @@ from rewriter.equivalence.statistics import Figures, OutputDifference, Status
 from rewriter.equivalence.verdict import CaseResult, MethodRuns, ModeResult, OutputVerdict, Verdict
 
 
-def printed(verdict: Verdict, *, terminal: bool = False) -> str:
-    console = Console(file=io.StringIO(), force_terminal=terminal, width=200 if terminal else 40, color_system=None)
-    render(verdict, console)
+def printed(verdict: Verdict, *, terminal: bool = False, verbose: bool = False) -> str:
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=120 if terminal else 40, color_system=None)
+    render(verdict, console, verbose=verbose)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -52,8 +53,8 @@ VERDICT = Verdict(
 
 def test_everything_that_matters_is_said():
     text = printed(VERDICT)
-    assert "BertModel  hidden_states  jit         different  2.5e-01  1.2e-01   0" in text
-    assert "BertModel  [0]            eager, jit  identical  0" in text
+    assert "BertModel  hidden_states  jit         different  2.5e-01  0             2\n" in text
+    assert "BertModel  [0]            eager, jit  identical  0        0             2\n" in text
     assert "different  BertModel/mask=none" in text
     assert "jit: hidden_states[1]: 3 of 10 elements differ" in text
     assert "unverified  BertModel/mask=odd\n  the original answers differently" in text
@@ -99,9 +100,9 @@ def test_notes_are_printed_unless_they_are_what_one_expects():
 
 
 def test_a_loosened_tolerance_is_printed():
-    assert "loosened to 0.01" in printed(
-        Verdict("a", "b", "quick", 0, tolerance=0.01, loosened=True, cases=VERDICT.cases[1:2])
-    )
+    loose = Verdict("a", "b", "quick", 0, tolerance=1e-5, loosened=True, cases=VERDICT.cases[1:2])
+    assert "loosened to 1e-05 (published: float64 1e-12, float32 2e-06)" in printed(loose)
+    assert "loosened" not in printed(Verdict("a", "b", "quick", 0, tolerance=0.0, cases=VERDICT.cases[1:2]))
 
 
 def test_nothing_compiled_is_said():
@@ -114,3 +115,62 @@ def test_cases_are_listed_one_per_line():
         [Case("BertModel/mask=none/batch=3", "BertModel", description="a wrong call"), Case("x[0]", "x")], console
     )
     assert console.file.getvalue().splitlines() == ["BertModel/mask=none/batch=3  a wrong call", "x[0]"]  # type: ignore[attr-defined]
+
+
+LONG = OutputVerdict(
+    "BertForNextSentencePrediction",
+    "text_model_output.pooler_output",
+    "eager",
+    Status.DIFFERENT,
+    Figures(1.2e-3, 1e-4, 1e-5, 1e-3),
+    Figures(0.5, 0.25, 0.125, 0.375),
+    9999,
+    31,
+    "",
+    "",
+    ulp=4_294_967_295,
+    cosine=0.5,
+    argmax=0.25,
+    nonfinite=(0, 12),
+)
+FINE_ROW = dataclasses.replace(LONG, output="logits", status=Status.EQUIVALENT, ulp=7, cosine=1 - 1e-9, argmax=1.0)
+
+
+def test_the_table_fits_120_columns_and_loses_nothing():
+    verdict = Verdict("a", "b", "quick", 0, outputs=(LONG, dataclasses.replace(LONG, mode="jit"), FINE_ROW))
+    text = printed(verdict, terminal=True, verbose=True)
+    assert "…" not in text
+    assert all(len(line.rstrip()) <= 120 for line in text.splitlines())
+    for cell in ("BertForNextSentencePrediction", "text_model_output.pooler_output", "eager, jit", "4.3e+09", "25.00%"):
+        assert cell in text
+    assert text.count("BertForNextSentencePrediction") == 2  # once in each table, not once in each row
+
+
+def test_what_is_as_it_should_be_takes_no_column():
+    fine = printed(Verdict("a", "b", "quick", 0, outputs=(FINE_ROW,)))
+    assert "ulp" in fine
+    assert "cosine" not in fine
+    assert "argmax" not in fine
+    mixed = printed(Verdict("a", "b", "quick", 0, outputs=(LONG, FINE_ROW))).splitlines()
+    assert mixed[0].split()[4:] == ["abs", "max", "rel", "max", "ulp", "cosine", "argmax", "cases"]
+    assert "0.5000000  25.00%  31" in mixed[1]
+    assert mixed[2].split()[-2:] == ["7", "31"]
+
+
+def test_the_rest_is_for_who_asks():
+    verdict = Verdict("a", "b", "quick", 0, outputs=(LONG,))
+    assert "p99" not in printed(verdict)
+    lines = printed(verdict, verbose=True).splitlines()
+    assert "abs mean  abs median  abs p99  rel mean  rel median  rel p99  non-finite" in lines[3]
+    assert lines[4].split()[3:] == ["1.0e-04", "1.0e-05", "1.0e-03", "2.5e-01", "1.2e-01", "3.8e-01", "0/12"]
+
+
+def test_of_many_outputs_the_worst_are_told():
+    items = tuple(
+        OutputDifference(f"gradients[{n}]", "value", Status.DIFFERENT, "off", excess=float(n)) for n in range(60)
+    )
+    case = CaseResult("M/gradients", "M", (ModeResult("eager", items),))
+    lines = printed(Verdict("a", "b", "quick", 0, cases=(case,))).splitlines()
+    start = lines.index("different  M/gradients")
+    assert lines[start + 1] == "  eager: gradients[59]: off"
+    assert lines[start + 7] == "  ... and 54 more outputs"

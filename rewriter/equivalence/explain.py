@@ -1,0 +1,358 @@
+"""`explain`: does it compile? Class by class, with what MindSpore refuses, and which pass mends it.
+
+Nothing is looked up. Every class is compiled as it is; where that is refused, passes are applied to a copy of the file,
+and the copy is compiled, one pass after the other, for as long as each moves the refusal on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .. import api, pipeline
+from .. import source as source_layer
+from ..errors import RewriterError
+from ..passes import Outcome, Site
+from ..runtime import loader
+from ..targets import Target
+from .adapters import ModelAdapter, find_adapter
+from .cases import Case
+from .probing import Call, bypass_wrappers, compile_call, first_call, module_methods, record
+from .refusals import Refusal
+from .subject import first_line
+
+if TYPE_CHECKING:
+    from ..plugins import PluginHost
+
+MOST_BLOCKERS = 12
+"""So many refusals, one behind the other, are followed in one class."""
+
+Progress = Callable[[str], None]
+
+
+class State(str, Enum):
+    """What became of a class."""
+
+    COMPILES = "compiles"
+    MENDED = "compiles after the passes"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """One thing that keeps a class from being compiled.
+
+    Attributes:
+        refusal: What MindSpore refuses, and where.
+        mended_by: The passes that mend it; empty when none does.
+        like: The class inside this one where the same was found before; empty when it is new.
+    """
+
+    refusal: Refusal
+    mended_by: tuple[str, ...] = ()
+    like: str = ""
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """One class.
+
+    Attributes:
+        name: Its name.
+        called_by: The model, and the place in it, whose call was compiled: `BertModel.encoder`.
+        state: What became of it.
+        blockers: What is in the way, in the order in which the compiler meets it.
+        parts: The methods that compile in the place of the forward, where a pass took a part of that out.
+    """
+
+    name: str
+    called_by: str
+    state: State
+    blockers: tuple[Blocker, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The outcome of `explain`.
+
+    Attributes:
+        file: Name of the file.
+        classes: The classes, the innermost first.
+        uncalled: Classes that no model calls.
+        problems: Models that could not be run → why.
+    """
+
+    file: str
+    classes: tuple[ClassResult, ...]
+    uncalled: tuple[str, ...] = ()
+    problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything compiles as it is or after the passes."""
+        return not self.problems and all(item.state is not State.REFUSED for item in self.classes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for `json.dumps`."""
+        classes = [{**dataclasses.asdict(item), "state": item.state.value} for item in self.classes]
+        return {"ok": self.ok, **dataclasses.asdict(self), "classes": classes}
+
+
+def explain(
+    spec: str | Path,
+    *,
+    models: Sequence[str] = (),
+    host: PluginHost,
+    passes: Sequence[str] = (),
+    target: Target | None = None,
+    progress: Progress = lambda step: None,
+) -> Explanation:
+    """Say of every module class of a file whether MindSpore compiles its forward under STRICT. The file is executed.
+
+    Args:
+        spec: A path or a dotted module.
+        models: Names of the model classes to run; all when empty.
+        host: The plugins, for their passes and model adapters.
+        passes: Names of the passes to try; the default ones when empty.
+        target: What the passes rewrite for; the portable one when None.
+        progress: Told what is being compiled.
+
+    Raises:
+        RewriterError: The file cannot be loaded or is no modeling file, no adapter knows it, or it has no such model.
+        MissingDependency: MindSpore is not installed.
+    """
+    module = loader.load(spec)
+    adapter = find_adapter(module, host.model_adapters())
+    calls, problems = _all_calls(adapter, module, _chosen(adapter, module, models), progress)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("MS_OM_PATH", folder)  # or every refusal leaves a file in the working directory
+        twins = _Twins(spec, module, host, passes, target or Target(), Path(folder))
+        results: list[ClassResult] = []
+        for number, call in enumerate(calls, 1):
+            progress(f"{number} of {len(calls)}: {call.owner}")
+            results.append(_Search(adapter, module, twins, call, results).run())
+    called = {call.owner for call in calls}
+    uncalled = [] if models else [name for name in module_methods(module) if name not in called]
+    return Explanation(str(spec), tuple(results), tuple(uncalled), problems)
+
+
+def _chosen(adapter: ModelAdapter, module: ModuleType, names: Sequence[str]) -> list[str]:
+    known = adapter.models(module)
+    for name in names:
+        if name not in known:
+            raise RewriterError(f"there is no model {name}", hint=f"Models of this file: {', '.join(known)}.")
+    return list(names or known)
+
+
+def _all_calls(
+    adapter: ModelAdapter, module: ModuleType, models: Sequence[str], progress: Progress
+) -> tuple[list[Call], dict[str, str]]:
+    """Run every model once; return the first call of every class, the innermost first, and the models that fail."""
+    calls: dict[str, Call] = {}
+    problems = {}
+    methods = module_methods(module)
+    for model in models:
+        progress(f"running {model}")
+        case = first_call(adapter, getattr(module, model))
+        if case is None:
+            problems[model] = f"the adapter '{adapter.name}' has no call for it"
+            continue
+        try:
+            for call in record(adapter, module, case, {name: names[:1] for name, names in methods.items()}):
+                calls.setdefault(call.owner, call)
+        except Exception as error:  # whatever a model raises is told, and the others go on
+            problems[model] = f"{type(error).__name__}: {first_line(str(error))}"
+    return list(calls.values()), problems
+
+
+@dataclass(frozen=True)
+class _Twin:
+    """The file as some passes leave it."""
+
+    module: ModuleType
+    sites: tuple[Site, ...]
+
+
+class _Twins:
+    """Copies of a file, rewritten by some of the passes and imported. Each is made once."""
+
+    def __init__(
+        self,
+        spec: str | Path,
+        original: ModuleType,
+        host: PluginHost,
+        passes: Sequence[str],
+        target: Target,
+        folder: Path,
+    ) -> None:
+        path = loader.source_path(spec)
+        assert path is not None  # it was loaded
+        self.source = source_layer.read(path)
+        self.path = path
+        self._original = original
+        self._host = host
+        self._target = target
+        self._folder = folder
+        self._made: dict[frozenset[str], _Twin] = {}
+        self._calls: dict[tuple[str, str], list[Call]] = {}
+        self.all = frozenset(item.name for item in api.select(host, passes))
+        self.problem = ""
+
+    def of(self, names: frozenset[str]) -> _Twin:
+        """Return the twin that these passes make, with those that they require."""
+        if names not in self._made:
+            result = pipeline.run(
+                self.source,
+                api.select(self._host, sorted(names)),
+                self._target,
+                dialects=self._host.dialects(),
+                standalone=False,
+            )
+            path = self._folder / str(len(self._made)) / self.path.name
+            path.parent.mkdir()
+            path.write_bytes(result.data)
+            module = loader.load(path, twin_of=self._original)
+            bypass_wrappers(module, self._original)
+            self._made[names] = _Twin(module, tuple(result.sites))
+        return self._made[names]
+
+    def calls(self, twin: _Twin, adapter: ModelAdapter, case: Case) -> list[Call]:
+        """Return the calls that a model of the twin makes."""
+        key = (twin.module.__name__, case.id)
+        if key not in self._calls:
+            methods = module_methods(twin.module, self._original)
+            self._calls[key] = record(adapter, twin.module, case, methods)
+        return self._calls[key]
+
+    def original_place(self, refusal: Refusal, twin: _Twin) -> Refusal:
+        """Return a refusal of a twin at its place in the original; at line 0 where a pass wrote that line."""
+        if refusal.file != twin.module.__file__:
+            return refusal
+        lines = [line.strip() for line in self.source.text.splitlines()]
+        places = [number for number, line in enumerate(lines, 1) if line == refusal.source]
+        nearest = min(places, key=lambda number: abs(number - refusal.line), default=0)
+        return dataclasses.replace(refusal, file=str(self.path), line=nearest)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What came of compiling a class with some passes applied: a refusal, or the methods that compile."""
+
+    refusal: Refusal | None
+    parts: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str] | None:
+        """Two attempts of one key stumble over the same thing."""
+        return None if self.refusal is None else (self.refusal.source, self.refusal.message)
+
+
+class _Search:
+    """The search for what keeps one class from being compiled, and for what mends it."""
+
+    def __init__(
+        self, adapter: ModelAdapter, module: ModuleType, twins: _Twins, call: Call, before: Sequence[ClassResult]
+    ) -> None:
+        self._adapter = adapter
+        self._module = module
+        self._twins = twins
+        self._call = call
+        self._before = before
+        self._tried: dict[frozenset[str], _Attempt] = {}
+
+    def run(self) -> ClassResult:
+        """Compile the class; where that is refused, follow the refusals until nothing mends the next one."""
+        path = self._call.path
+        place = f"{self._call.case.model}.{path}" if path else self._call.case.model
+        first = _Attempt(compile_call(self._adapter, self._module, self._call))
+        if first.refusal is None:
+            return ClassResult(self._call.owner, place, State.COMPILES)
+        blockers, last = self._follow(first)
+        final = self._attempt(self._twins.all) if last.refusal is None else last
+        state = State.MENDED if final.refusal is None else State.REFUSED
+        if final.refusal is not None and last.refusal is None:  # each pass helps, and all of them together do not
+            blockers.append(self._blocker(final.refusal, ()))
+        return ClassResult(self._call.owner, place, state, tuple(blockers), final.parts)
+
+    def _follow(self, attempt: _Attempt) -> tuple[list[Blocker], _Attempt]:
+        """Return the blockers, and the attempt that nothing moves on any more."""
+        blockers: list[Blocker] = []
+        applied: frozenset[str] = frozenset()
+        while attempt.refusal is not None and len(blockers) < MOST_BLOCKERS:
+            mending, following = self._mend(attempt, applied)
+            blockers.append(self._blocker(attempt.refusal, mending))
+            if not mending:
+                break
+            applied, attempt = applied | set(mending), following
+        return blockers, attempt
+
+    def _mend(self, attempt: _Attempt, applied: frozenset[str]) -> tuple[tuple[str, ...], _Attempt]:
+        """Return the passes that move a refusal on, and where to; one pass if one does, else all that are left."""
+        assert attempt.refusal is not None
+        together = self._attempt(self._twins.all)
+        if together.key == attempt.key:
+            return (), attempt
+        candidates = [name for name in self._candidates(attempt.refusal) if name not in applied]
+        for name in candidates:
+            following = self._attempt(applied | {name})
+            if following.key != attempt.key:
+                return (name,), following
+        return tuple(candidates), together
+
+    def _candidates(self, refusal: Refusal) -> list[str]:
+        """Return the passes that rewrite something in this file, those nearest to the refusal first.
+
+        Nearest is what stands on its line, then what stands in the class, then the rest: a function that it calls.
+        """
+        sites = [site for site in self._twins.of(self._twins.all).sites if site.outcome is Outcome.REWRITTEN]
+        first, last = _lines_of(getattr(self._module, self._call.owner))
+        known = [name for item in self._earlier(refusal) for name in item.mended_by]
+
+        def distance(site: Site) -> tuple[bool, bool, bool]:
+            return site.pass_name not in known, site.line != refusal.line, not first <= site.line <= last
+
+        return list(dict.fromkeys(site.pass_name for site in sorted(sites, key=distance)))
+
+    def _attempt(self, names: frozenset[str]) -> _Attempt:
+        if names not in self._tried:
+            self._tried[names] = self._compile(names)
+        return self._tried[names]
+
+    def _compile(self, names: frozenset[str]) -> _Attempt:
+        """Compile the class in a twin: what was taken out of its forward, or else the forward."""
+        twin = self._twins.of(names)
+        try:
+            calls = self._twins.calls(twin, self._adapter, self._call.case)
+        except Exception as error:  # a pass broke the file: its verdict is for `verify`, here it mends nothing
+            message = f"{type(error).__name__}: {first_line(str(error))}"
+            return _Attempt(Refusal("", 0, "", f"the rewritten file does not run: {message}", message))
+        own = [call for call in calls if call.owner == self._call.owner]
+        parts = [call for call in own if call.method != self._call.method]
+        for call in parts or own:
+            refusal = compile_call(self._adapter, twin.module, call)
+            if refusal is not None:
+                return _Attempt(self._twins.original_place(refusal, twin))
+        return _Attempt(None, tuple(call.method for call in parts))
+
+    def _blocker(self, refusal: Refusal, mended_by: tuple[str, ...]) -> Blocker:
+        like = [item.name for item in self._before for other in item.blockers if other.refusal == refusal]
+        return Blocker(refusal, mended_by, like[0] if like else "")
+
+    def _earlier(self, refusal: Refusal) -> list[Blocker]:
+        return [other for item in self._before for other in item.blockers if other.refusal == refusal]
+
+
+def _lines_of(item: type) -> tuple[int, int]:
+    """Return the first and the last line of a class."""
+    import inspect
+
+    lines, first = inspect.getsourcelines(item)
+    return first, first + len(lines) - 1

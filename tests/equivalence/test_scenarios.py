@@ -1,0 +1,128 @@
+"""What only a story shows: a gradient, one dropout among others, a checkpoint, pruned heads. Each is broken by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from rewriter.equivalence import list_cases, verify
+from rewriter.equivalence.statistics import Status
+
+PLAIN = "BertForSequenceClassification/mask=left-padded/batch=3/seq=5/labels"
+GRADIENTS = "BertForSequenceClassification/gradients/mask=left-padded/batch=3/seq=5/labels/dropout=0"
+BASE_GRADIENTS = "BertModel/gradients/mask=left-padded/batch=3/seq=5/dropout=0"
+DROPOUT = "BertModel/each-dropout/mask=left-padded/batch=3/seq=5"
+TRAIN = "BertModel/train-then-eval/mask=left-padded/batch=3/seq=5"
+SAVE = "BertModel/save-and-load/mask=left-padded/batch=3/seq=5"
+RESIZE = "BertModel/after-resize-embeddings/mask=left-padded/batch=3/seq=5"
+RESIZE_HEAD = "BertForMaskedLM/after-resize-head/mask=left-padded/batch=3/seq=5"
+REPLACE = "BertModel/after-replace-embeddings/mask=left-padded/batch=3/seq=5"
+PRUNE = "BertModel/after-prune-heads/mask=left-padded/batch=3/seq=5"
+PREPARE = "BertLMHeadModel/decoder/after-prepare-generation/mask=left-padded/batch=3/seq=2/past=3"
+REORDER = "BertLMHeadModel/decoder/after-reorder-cache/mask=none/batch=3/seq=2/past=3"
+HALF = "BertModel/mask=left-padded/batch=3/seq=5/dtype=float16"
+LEFT = "BertModel/mask=left-padded/batch=3/seq=5/positions"
+
+BREAKS = {
+    "a gradient that is cut": (
+        [("first_token_tensor = hidden_states[:, 0]", "first_token_tensor = ops.stop_gradient(hidden_states[:, 0])")],
+        {PLAIN: Status.IDENTICAL, GRADIENTS: Status.DIFFERENT, BASE_GRADIENTS: Status.DIFFERENT},
+    ),
+    "one dropout of several that is gone": (
+        [
+            (
+                "hidden_states = self.dropout(hidden_states)\n"
+                "        return self.LayerNorm(hidden_states + input_tensor)",
+                "return self.LayerNorm(hidden_states + input_tensor)",
+            )
+        ],
+        {LEFT: Status.IDENTICAL, TRAIN: Status.IDENTICAL, DROPOUT: Status.DIFFERENT},
+    ),
+    "a dropout where there was none": (
+        [
+            (
+                "return self.activation(pooled_output)",
+                "return ops.dropout(self.activation(pooled_output), 0.1, self.training)",
+            )
+        ],
+        {LEFT: Status.IDENTICAL, DROPOUT: Status.DIFFERENT},
+    ),
+    "heads that are not pruned": (
+        [("self.encoder.layer[layer].attention.prune_heads(heads)", "pass")],
+        {LEFT: Status.IDENTICAL, PRUNE: Status.DIFFERENT},
+    ),
+    "a cache that is not reordered": (
+        [
+            (
+                "ops.index_select(past_state, 0, beam_idx) for past_state in layer_past",
+                "past_state for past_state in layer_past",
+            )
+        ],
+        {PREPARE: Status.IDENTICAL, REORDER: Status.DIFFERENT},
+    ),
+    "a step of generation that starts too late": (
+        [("else input_ids.shape[1] - 1", "else input_ids.shape[1]")],
+        {REORDER: Status.IDENTICAL, PREPARE: Status.DIFFERENT},
+    ),
+    "new embeddings that are not used": (
+        [("        self.embeddings.word_embeddings = value\n", "        pass\n")],
+        {LEFT: Status.IDENTICAL, REPLACE: Status.DIFFERENT, RESIZE: Status.DIFFERENT},
+    ),
+    "single precision in the middle": (
+        [
+            (
+                "pooled_output = self.dense(first_token_tensor)",
+                "pooled_output = self.dense(first_token_tensor).astype(mindspore.float32)",
+            )
+        ],
+        {LEFT: Status.IDENTICAL, HALF: Status.DIFFERENT},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_only_a_story_shows_is_caught(name, bert, plain_text, broken):
+    edits, expected = BREAKS[name]
+    verdict = verify(bert, broken(plain_text, *edits), cases=list(expected))
+    assert {case.id: case.status for case in verdict.cases} == expected
+
+
+def test_the_twin_passes_them_all(bert, plain_text, broken):
+    """And each case is about something: none is vacuous or unverified."""
+    chosen = [GRADIENTS, BASE_GRADIENTS, DROPOUT, SAVE, RESIZE, RESIZE_HEAD, REPLACE, PRUNE, PREPARE, REORDER, HALF]
+    verdict = verify(bert, broken(plain_text), cases=chosen)
+    assert verdict.ok, verdict.to_json()
+    assert {case.id for case in verdict.cases} == set(chosen)
+    for case in verdict.cases:
+        assert case.status in (Status.IDENTICAL, Status.EQUIVALENT), case
+        assert not case.vacuous
+    gradients = next(row for row in verdict.outputs if row.output == "gradients" and row.model == "BertModel")
+    assert gradients.elements > 10_000
+
+
+def test_graphs_of_heads_are_left_out_of_quick_once_the_base_has_run(bert, compiled_text, broken):
+    path = broken(compiled_text)
+    light, alone = verify(bert, path, cases=[LEFT, PLAIN]), verify(bert, path, cases=[PLAIN])
+    modes = {case.id: [mode.mode for mode in case.modes] for case in light.cases}
+    assert modes == {LEFT: ["eager", "jit"], PLAIN: ["eager"]}
+    assert [mode.mode for mode in alone.cases[0].modes] == ["eager", "jit"]
+
+
+def test_in_a_hurry_the_first_difference_is_the_last(bert, plain_text, broken):
+    edits = [("self.encoder.layer[layer].attention.prune_heads(heads)", "pass")]
+    verdict = verify(bert, broken(plain_text, *edits), cases=[LEFT, PRUNE, RESIZE, PLAIN], fail_fast=True)
+    assert [case.status for case in verdict.cases][-1] is Status.DIFFERENT
+    assert PRUNE in {case.id for case in verdict.cases}
+    assert PLAIN not in {case.id for case in verdict.cases}
+
+
+def test_the_matrix_has_every_story(bert):
+    stories = {case.scenario for case in list_cases(bert)}
+    assert stories >= {
+        "call",
+        "weights-after-first-call",
+        "train-then-eval",
+        "gradients",
+        "each-dropout",
+        "save-and-load",
+        "after",
+    }
