@@ -1,4 +1,4 @@
-"""A test for your own repository: the rewritten file computes what the original does. `pytest examples/test_my_model.py`."""
+"""A test for your own repository: the rewritten file computes what the original does (`pytest examples/`)."""
 
 from pathlib import Path
 

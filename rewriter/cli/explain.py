@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,7 +49,8 @@ def command(
 
     Example:  rewriter explain modeling_bert.py --model BertModel
     """
-    os.environ["GLOG_v"] = "4"  # before MindSpore is imported: its log of each refusal would drown the report
+    # Before MindSpore is imported: its log of each refusal would drown the report.
+    os.environ["GLOG_v"] = "4"  # noqa: SIM112  it is spelled so
     with reporting(as_json=json) as report:
         choices = choose(plugin, no_plugin, passes, target, mindspore)
         from ..equivalence.explain import explain
@@ -97,17 +99,25 @@ def _render_class(item: ClassResult, console: Console) -> None:
     console.print(f"{name}  [{_COLOURS[item.state.value]}]{item.state.value}{escape(parts)}[/]")
     for blocker in item.blockers:
         _render_blocker(blocker, console)
+    if item.around:
+        console.print(f"    after the passes it stays Python around {escape(', '.join(item.around))}")
 
 
 def _render_blocker(blocker: Blocker, console: Console) -> None:
     from rich.markup import escape
 
     refusal = blocker.refusal
-    place = f"{os.path.basename(refusal.file)}:{refusal.line}" if refusal.line else "in the rewritten file"  # noqa: PTH119
+    place = _place(refusal.file, refusal.line)
     mended = ", ".join(blocker.mended_by)
     words = f"[green]mended by {escape(mended)}[/]" if mended else "[red]no pass mends it[/]"
     if blocker.like:
         console.print(f"    {escape(place)}  as in {escape(blocker.like)}; {words}")
         return
-    console.print(f"    {escape(place)}  {escape(refusal.source)}")
+    console.print(f"    {escape(place)}  {escape(refusal.source)}".rstrip())
     console.print(f"        {escape(refusal.why)}; {words}")
+
+
+def _place(file: str, line: int) -> str:
+    if not file:
+        return "no place is given"
+    return f"{Path(file).name}:{line}" if line else "in a line that a pass wrote:"

@@ -78,16 +78,21 @@ QUICK_IMAGE: tuple[Axes, ...] = (
 QUICK_BOTH: tuple[Axes, ...] = (
     {"mask": "right-padded"},
     {"mask": "left-padded", "loss": 1, "dict": 0},
-    {"mask": "none", "seq": 1, "images": 2, "attn": 1, "hidden": 1, "dict": 0},
+    {"mask": "none", "seq": 1, "images": 2, "attn": 1, "hidden": 1, "dict": 0, "light": 1},
+    {"mask": "holed", "loss": 1, "positions": 1, "light": 1},
     {"scenario": ROUND_TRIP, "mask": "left-padded", "light": 1},
     {"scenario": AFTER, "action": "resize-embeddings", "light": 1},
 )
 QUICK_PROJECTED_TEXT: tuple[Axes, ...] = (
     {"mask": "right-padded", "light": 1},
-    {"mask": "left-padded", "dict": 0, "light": 1},
+    {"mask": "left-padded", "dict": 0, "positions": 1, "attn": 1, "hidden": 1, "light": 1},
 )
-QUICK_PROJECTED_IMAGE: tuple[Axes, ...] = ({"light": 1}, {"dict": 0, "light": 1})
-QUICK_LABELS: tuple[Axes, ...] = ({"labels": 1, "light": 1}, {"dict": 0, "light": 1})
+QUICK_PROJECTED_IMAGE: tuple[Axes, ...] = ({"light": 1}, {"dict": 0, "attn": 1, "hidden": 1, "light": 1})
+QUICK_LABELS: tuple[Axes, ...] = (
+    {"labels": 1, "light": 1},
+    {"dict": 0, "light": 1},
+    {"labels": 1, "dict": 0, "attn": 1, "hidden": 1, "light": 1},
+)
 
 FLAGS = {"attn": (0, 1), "hidden": (0, 1), "dict": (1, 0)}
 FULL_TEXT = {"mask": MASKS, "batch": (3, 1), "seq": (5, 1, LONGEST), **FLAGS, "positions": (0, 1)}

@@ -6,10 +6,12 @@ and the copy is compiled, one pass after the other, for as long as each moves th
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import inspect
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -20,6 +22,7 @@ from .. import api, pipeline
 from .. import source as source_layer
 from ..errors import RewriterError
 from ..passes import Outcome, Site
+from ..pipeline import Result
 from ..runtime import loader
 from ..targets import Target
 from .adapters import ModelAdapter, find_adapter
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 MOST_BLOCKERS = 12
 """So many refusals, one behind the other, are followed in one class."""
+
+_DUMPS = "MS_OM_PATH"
 
 Progress = Callable[[str], None]
 
@@ -70,6 +75,7 @@ class ClassResult:
         state: What became of it.
         blockers: What is in the way, in the order in which the compiler meets it.
         parts: The methods that compile in the place of the forward, where a pass took a part of that out.
+        around: For what is refused: the classes inside it that compile after the passes. It stays Python around them.
     """
 
     name: str
@@ -77,6 +83,7 @@ class ClassResult:
     state: State
     blockers: tuple[Blocker, ...] = ()
     parts: tuple[str, ...] = ()
+    around: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,8 +139,7 @@ def explain(
     module = loader.load(spec)
     adapter = find_adapter(module, host.model_adapters())
     calls, problems = _all_calls(adapter, module, _chosen(adapter, module, models), progress)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.setdefault("MS_OM_PATH", folder)  # or every refusal leaves a file in the working directory
+    with tempfile.TemporaryDirectory() as folder, _dumps_in(folder):
         twins = _Twins(spec, module, host, passes, target or Target(), Path(folder))
         results: list[ClassResult] = []
         for number, call in enumerate(calls, 1):
@@ -142,6 +148,19 @@ def explain(
     called = {call.owner for call in calls}
     uncalled = [] if models else [name for name in module_methods(module) if name not in called]
     return Explanation(str(spec), tuple(results), tuple(uncalled), problems)
+
+
+@contextlib.contextmanager
+def _dumps_in(folder: str) -> Iterator[None]:
+    """Have MindSpore write what it dumps at each refusal there meanwhile, and not into the working directory."""
+    before = os.environ.get(_DUMPS)
+    os.environ[_DUMPS] = folder
+    try:
+        yield
+    finally:
+        del os.environ[_DUMPS]
+        if before is not None:
+            os.environ[_DUMPS] = before
 
 
 def _chosen(adapter: ModelAdapter, module: ModuleType, names: Sequence[str]) -> list[str]:
@@ -173,14 +192,6 @@ def _all_calls(
     return list(calls.values()), problems
 
 
-@dataclass(frozen=True)
-class _Twin:
-    """The file as some passes leave it."""
-
-    module: ModuleType
-    sites: tuple[Site, ...]
-
-
 class _Twins:
     """Copies of a file, rewritten by some of the passes and imported. Each is made once."""
 
@@ -201,40 +212,55 @@ class _Twins:
         self._host = host
         self._target = target
         self._folder = folder
-        self._made: dict[frozenset[str], _Twin] = {}
-        self._calls: dict[tuple[str, str], list[Call]] = {}
+        self._results: dict[frozenset[str], Result] = {}
+        self._modules: dict[frozenset[str], ModuleType] = {}
+        self._calls: dict[tuple[frozenset[str], str], list[Call]] = {}
         self.all = frozenset(item.name for item in api.select(host, passes))
-        self.problem = ""
 
-    def of(self, names: frozenset[str]) -> _Twin:
-        """Return the twin that these passes make, with those that they require."""
-        if names not in self._made:
-            result = pipeline.run(
+    def sites(self) -> list[Site]:
+        """Return the places that all passes together rewrite."""
+        return [site for site in self._result(self.all).sites if site.outcome is Outcome.REWRITTEN]
+
+    def of(self, names: frozenset[str]) -> ModuleType:
+        """Return the twin that these passes make, with those that they require.
+
+        Raises:
+            RewriterError: It cannot be imported.
+        """
+        if names not in self._modules:
+            path = self._folder / str(len(self._modules)) / self.path.name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(self._result(names).data)
+            module = loader.load(path, twin_of=self._original)
+            bypass_wrappers(module, self._original)
+            self._modules[names] = module
+        return self._modules[names]
+
+    def calls(self, names: frozenset[str], adapter: ModelAdapter, case: Case) -> list[Call]:
+        """Return the calls that a model of a twin makes.
+
+        Raises:
+            Exception: Whatever importing, building or running it raises.
+        """
+        if (names, case.id) not in self._calls:
+            module = self.of(names)
+            self._calls[names, case.id] = record(adapter, module, case, module_methods(module, self._original))
+        return self._calls[names, case.id]
+
+    def _result(self, names: frozenset[str]) -> Result:
+        if names not in self._results:
+            self._results[names] = pipeline.run(
                 self.source,
                 api.select(self._host, sorted(names)),
                 self._target,
                 dialects=self._host.dialects(),
                 standalone=False,
             )
-            path = self._folder / str(len(self._made)) / self.path.name
-            path.parent.mkdir()
-            path.write_bytes(result.data)
-            module = loader.load(path, twin_of=self._original)
-            bypass_wrappers(module, self._original)
-            self._made[names] = _Twin(module, tuple(result.sites))
-        return self._made[names]
+        return self._results[names]
 
-    def calls(self, twin: _Twin, adapter: ModelAdapter, case: Case) -> list[Call]:
-        """Return the calls that a model of the twin makes."""
-        key = (twin.module.__name__, case.id)
-        if key not in self._calls:
-            methods = module_methods(twin.module, self._original)
-            self._calls[key] = record(adapter, twin.module, case, methods)
-        return self._calls[key]
-
-    def original_place(self, refusal: Refusal, twin: _Twin) -> Refusal:
+    def original_place(self, refusal: Refusal, twin: ModuleType) -> Refusal:
         """Return a refusal of a twin at its place in the original; at line 0 where a pass wrote that line."""
-        if refusal.file != twin.module.__file__:
+        if refusal.file != twin.__file__:
             return refusal
         lines = [line.strip() for line in self.source.text.splitlines()]
         places = [number for number, line in enumerate(lines, 1) if line == refusal.source]
@@ -244,15 +270,26 @@ class _Twins:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """What came of compiling a class with some passes applied: a refusal, or the methods that compile."""
+    """What came of compiling a class with some passes applied: a refusal, or the methods that compile.
+
+    Attributes:
+        refusal: What is in the way; None when nothing is.
+        parts: The methods that compile in the place of the forward.
+        broken: Whether the passes leave a file that does not run.
+    """
 
     refusal: Refusal | None
     parts: tuple[str, ...] = ()
+    broken: bool = False
 
     @property
     def key(self) -> tuple[str, str] | None:
         """Two attempts of one key stumble over the same thing."""
         return None if self.refusal is None else (self.refusal.source, self.refusal.message)
+
+    def gets_past(self, other: _Attempt) -> bool:
+        """Whether this one stumbles over something else, or over nothing."""
+        return not self.broken and self.key != other.key
 
 
 class _Search:
@@ -280,7 +317,12 @@ class _Search:
         state = State.MENDED if final.refusal is None else State.REFUSED
         if final.refusal is not None and last.refusal is None:  # each pass helps, and all of them together do not
             blockers.append(self._blocker(final.refusal, ()))
-        return ClassResult(self._call.owner, place, state, tuple(blockers), final.parts)
+        around = self._mended_inside() if state is State.REFUSED else ()
+        return ClassResult(self._call.owner, place, state, tuple(blockers), final.parts, around)
+
+    def _mended_inside(self) -> tuple[str, ...]:
+        inside = set(self._call.inside)
+        return tuple(item.name for item in self._before if item.name in inside and item.state is State.MENDED)
 
     def _follow(self, attempt: _Attempt) -> tuple[list[Blocker], _Attempt]:
         """Return the blockers, and the attempt that nothing moves on any more."""
@@ -298,12 +340,12 @@ class _Search:
         """Return the passes that move a refusal on, and where to; one pass if one does, else all that are left."""
         assert attempt.refusal is not None
         together = self._attempt(self._twins.all)
-        if together.key == attempt.key:
+        if not together.gets_past(attempt):
             return (), attempt
         candidates = [name for name in self._candidates(attempt.refusal) if name not in applied]
         for name in candidates:
             following = self._attempt(applied | {name})
-            if following.key != attempt.key:
+            if following.gets_past(attempt):
                 return (name,), following
         return tuple(candidates), together
 
@@ -312,14 +354,13 @@ class _Search:
 
         Nearest is what stands on its line, then what stands in the class, then the rest: a function that it calls.
         """
-        sites = [site for site in self._twins.of(self._twins.all).sites if site.outcome is Outcome.REWRITTEN]
         first, last = _lines_of(getattr(self._module, self._call.owner))
         known = [name for item in self._earlier(refusal) for name in item.mended_by]
 
         def distance(site: Site) -> tuple[bool, bool, bool]:
             return site.pass_name not in known, site.line != refusal.line, not first <= site.line <= last
 
-        return list(dict.fromkeys(site.pass_name for site in sorted(sites, key=distance)))
+        return list(dict.fromkeys(site.pass_name for site in sorted(self._twins.sites(), key=distance)))
 
     def _attempt(self, names: frozenset[str]) -> _Attempt:
         if names not in self._tried:
@@ -328,16 +369,16 @@ class _Search:
 
     def _compile(self, names: frozenset[str]) -> _Attempt:
         """Compile the class in a twin: what was taken out of its forward, or else the forward."""
-        twin = self._twins.of(names)
         try:
-            calls = self._twins.calls(twin, self._adapter, self._call.case)
-        except Exception as error:  # a pass broke the file: its verdict is for `verify`, here it mends nothing
+            calls = self._twins.calls(names, self._adapter, self._call.case)
+        except Exception as error:  # a pass broke the file: `verify` is there to say how
             message = f"{type(error).__name__}: {first_line(str(error))}"
-            return _Attempt(Refusal("", 0, "", f"the rewritten file does not run: {message}", message))
+            return _Attempt(Refusal("", 0, "", f"the rewritten file does not run: {message}", message), broken=True)
+        twin = self._twins.of(names)
         own = [call for call in calls if call.owner == self._call.owner]
         parts = [call for call in own if call.method != self._call.method]
         for call in parts or own:
-            refusal = compile_call(self._adapter, twin.module, call)
+            refusal = compile_call(self._adapter, twin, call)
             if refusal is not None:
                 return _Attempt(self._twins.original_place(refusal, twin))
         return _Attempt(None, tuple(call.method for call in parts))
@@ -352,7 +393,5 @@ class _Search:
 
 def _lines_of(item: type) -> tuple[int, int]:
     """Return the first and the last line of a class."""
-    import inspect
-
     lines, first = inspect.getsourcelines(item)
     return first, first + len(lines) - 1

@@ -33,6 +33,7 @@ class Call:
         path: Where in the model the module is: `encoder.layer.0`; empty for the model itself.
         arguments: The positional arguments.
         keywords: Those that can only be given by name.
+        inside: Names of the watched classes that the call calls in its turn.
     """
 
     owner: str
@@ -41,6 +42,7 @@ class Call:
     path: str
     arguments: tuple[Any, ...] = field(repr=False)
     keywords: Mapping[str, Any] = field(repr=False)
+    inside: tuple[str, ...] = ()
 
 
 def first_call(adapter: ModelAdapter, model_class: type) -> Case | None:
@@ -165,13 +167,13 @@ def _watched(
     paths: Mapping[int, str],
 ) -> Iterator[None]:
     """Tell of every call of these methods meanwhile, when it has ended well."""
-    replaced = []
+    replaced, ended = [], list[str]()
     try:
         for owner, names in methods.items():
             for name in names:
                 holder = getattr(module, owner)
                 replaced.append((holder, name, vars(holder)[name]))
-                setattr(holder, name, _telling(vars(holder)[name], owner, name, tell, case, paths))
+                setattr(holder, name, _telling(vars(holder)[name], owner, name, tell, case, paths, ended))
         yield
     finally:
         for holder, name, function in replaced:
@@ -185,6 +187,7 @@ def _telling(
     tell: Callable[[Call], Any],
     case: Case,
     paths: Mapping[int, str],
+    ended: list[str],
 ) -> Callable[..., Any]:
     signature = inspect.signature(function)
 
@@ -193,9 +196,12 @@ def _telling(
         bound = signature.bind(self, *arguments, **keywords)
         bound.apply_defaults()
         given = tuple(_copied(value) for value in bound.args[1:]), {n: _copied(v) for n, v in bound.kwargs.items()}
+        before = len(ended)
         result = function(self, *arguments, **keywords)
+        inside = tuple(dict.fromkeys(ended[before:]))
+        ended.append(owner)
         if id(self) in paths:
-            tell(Call(owner, name, case, paths[id(self)], *given))
+            tell(Call(owner, name, case, paths[id(self)], *given, inside))
         return result
 
     return telling
@@ -233,7 +239,7 @@ def _watched_parser() -> Iterator[list[Any]]:
         return
 
     def noting(function: Any, *arguments: Any, **keywords: Any) -> Any:
-        parsed.append(function)
+        parsed.append(inspect.unwrap(getattr(function, "__func__", function)))
         return parse(function, *arguments, **keywords)
 
     setattr(home, "parse_cb", noting)  # noqa: B010  a module has no such attribute for the type checker

@@ -49,13 +49,17 @@ KINDS: tuple[tuple[str, str], ...] = (
         "a graph cannot build this object (a ModelOutput, a dataclass), or call this, with tensors",
     ),
     (r"When handling script '", "a graph needs a fixed value here, and this depends on what it is called with"),
-    (r"^'function' object has no attribute '(\w+)'", "a graph cannot set the attribute `{0}`"),
+    (
+        r"^(?:The )?'\w+' object has no attribute '(\w+)'",
+        "`{0}` is an attribute that the module does not have when the graph is made; a graph cannot add one",
+    ),
     (r"[Oo]nly support jit_class instance", "a graph cannot enter this `with` block, or use this object"),
     (r"Unsupported op \[(\w+)\] on (\w+)", "there is no kernel for {0} on {1}"),
     (r"parameters number of the function is (\d+), but the number of provided arguments is (\d+)",
      "in a graph this takes {0} arguments, and here are {1}"),
     (r"object has no attribute '?(\w+)'?", "what has the attribute `{0}` here has none in a graph"),
     (r"^name '(\w+)' is not defined", "the name `{0}` cannot be seen from inside a graph"),
+    (r"method or function '([\w.]+)' is not supported", "a graph cannot call `{0}`"),
     (r"call depth", "the calls are nested more deeply than the compiler goes"),
 )  # fmt: skip
 """Pattern of a message → what it means, with the pattern's groups."""
@@ -63,7 +67,7 @@ KINDS: tuple[tuple[str, str], ...] = (
 _FRAME = re.compile(r"(# \d+ )?In file ([^\n:]+\.py):(\d+)")
 _SYNTAX = re.compile(r"Unsupported (?:statement|expression) '(\w+)'")
 _UNBOUND = re.compile(r"local variable '(\w+)' is not defined in")
-_ATTRIBUTE = re.compile(r"^'function' object has no attribute '(\w+)'")
+_ATTRIBUTE = re.compile(r"^(?:The )?'\w+' object has no attribute '(\w+)'")
 
 
 @dataclass(frozen=True)
@@ -132,10 +136,10 @@ def _frames(text: str, framework: tuple[str, ...]) -> Iterator[tuple[str, int]]:
 def _places_in_source(text: str, parsed: list[Any], framework: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     """Yield where the last function that was parsed has what the message complains about without a place."""
     looks_like = _sought(text)
-    functions = [item for item in parsed if isinstance(inspect.unwrap(item) if callable(item) else item, FunctionType)]
+    functions = [item for item in parsed if isinstance(item, FunctionType)]
     if looks_like is None or not functions:
         return
-    function = inspect.unwrap(functions[-1])
+    function = functions[-1]
     file = inspect.getsourcefile(function) or ""
     if file.startswith(framework):
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,5 +114,6 @@ def choose_cases(
 
     The arguments, and what is raised, are those of `Session`. The original is executed.
     """
+    os.environ.setdefault("GLOG_v", "3")  # or MindSpore's warnings come out with every failing test
     module = loader.load(original)
     return _choose(find_adapter(module, adapters), module, level, seed, cases)

@@ -75,7 +75,8 @@ QUICK_DECODER: tuple[Axes, ...] = (
     {"past": 3, "seq": 2, "cache": 1, "cross": "right-padded", "dict": 0},
     {"past": 3, "seq": 2, "cache": 1, "mask": "left-padded", "light": 1},
     {"past": 3, "seq": 1, "cache": 0, "cross": "none", "light": 1},
-    {"labels": 1, "mask": "holed", "light": 1},
+    {"labels": 1, "mask": "holed", "dict": 0, "types": 1, "positions": 1, "light": 1},
+    {"head-mask": "1d", "embeds": 1, "cross": "holed", "light": 1},
     {"scenario": AFTER, "action": "prepare-generation", "past": 3, "seq": 2, "mask": "left-padded", "light": 1},
     {"scenario": AFTER, "action": "reorder-cache", "past": 3, "seq": 2, "light": 1},
     {"scenario": GENERATE, "mask": "left-padded", "light": 1},
@@ -83,6 +84,8 @@ QUICK_DECODER: tuple[Axes, ...] = (
 QUICK_HEAD: tuple[Axes, ...] = (
     {"labels": 1, "mask": "left-padded", "light": 1},
     {"mask": "holed", "dict": 0, "light": 1},
+    {"labels": 1, "mask": "right-padded", "dict": 0, "attn": 1, "hidden": 1, "types": 1, "positions": 1, "light": 1},
+    {"head-mask": "1d", "embeds": 1, "light": 1},
     {"wrong": "ids-and-embeds", "light": 1},
     {"scenario": AFTER, "action": "replace-head", "mask": "left-padded", "light": 1},
     {"scenario": AFTER, "action": "resize-head", "mask": "left-padded", "light": 1},
@@ -288,7 +291,9 @@ def _inputs(model_class: type, axes: Axes, settings: Mapping[str, Any], random: 
         inputs["head_mask"] = random.integers(0, 2, shape).astype(np.float32)
     inputs.update(_encoder_and_cache(axes, batch, past, layers, random))
     if "MultipleChoice" in model_class.__name__:
+        per_head = {name: inputs.pop(name) for name in ("head_mask",) if name in inputs}
         inputs = {name: np.stack([value, np.roll(value, 1, axis=-1)], axis=1) for name, value in inputs.items()}
+        inputs |= per_head
     if axes.get("labels"):
         inputs.update(_labels(model_class, axes, batch, length, random))
     return inputs

@@ -115,10 +115,24 @@ class Trials:
                 ),
                 adapters=self._adapters,
             )
-        except RewriterError as error:
-            find_adapter(loader.load(self._original), self._adapters)  # raises when it is not the candidate's fault
-            return Finding(dict([_import_failure(error, path)]))
+        except RewriterError:
+            if (failure := self._import_failure(path)) is not None:
+                return Finding(failure)
+            raise
         return Finding(dict(_symptoms(verdict)), verdict)
+
+    def _import_failure(self, path: Path) -> dict[str, Evidence] | None:
+        """Return why a candidate cannot be imported; None when it can, or its original has no answers to compare."""
+        try:
+            original = loader.load(self._original)
+            find_adapter(original, self._adapters)
+        except RewriterError:
+            return None
+        try:
+            loader.load(path, twin_of=original)
+        except RewriterError as error:
+            return dict([_import_failure(error, path)])
+        return None
 
 
 def telling_cases(verdict: Verdict) -> list[str]:

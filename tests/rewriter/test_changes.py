@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import libcst as cst
 import pytest
@@ -14,6 +15,7 @@ from rewriter import pipeline, source
 from rewriter.changes import changes, consistent, keep
 from rewriter.targets import Target
 
+ROOT = Path(__file__).resolve().parents[2]
 BEFORE = '''\
 """A file."""
 
@@ -203,21 +205,35 @@ def test_two_programs_that_have_nothing_to_do_with_each_other(one, other, choose
     check(*trees, choose)
 
 
-def test_each_pass_on_the_real_files(real_file, builtin_passes):
-    """Before and after of every pass, sharing nodes, and of all together, sharing none."""
+def steps_of(path, passes) -> list[tuple[cst.Module, cst.Module]]:
+    """The trees before and after each pass, sharing nodes, and of all together, sharing none."""
     steps = []
 
     def gate(step):
         steps.append((step.before, step.after))
         return step.after, ()
 
-    file = source.read(real_file)
-    result = pipeline.run(file, builtin_passes, Target(), gate=gate)
-    assert len(steps) > 3
+    file = source.read(path)
+    result = pipeline.run(file, passes, Target(), gate=gate)
+    return [*steps, (cst.parse_module(file.data), cst.parse_module(result.data))]
+
+
+@pytest.mark.slow
+def test_each_pass_on_the_real_files(real_file, builtin_passes):
+    steps = steps_of(real_file, builtin_passes)
+    assert len(steps) > 4
     choose = random.Random(1)
-    for before, after in [*steps, (cst.parse_module(file.data), cst.parse_module(result.data))]:
+    for before, after in steps:
         assert changes(before, after)
         check(before, after, choose, tries=2)
+
+
+def test_two_passes_on_a_real_file(builtin_passes):
+    steps = steps_of(
+        ROOT / "models" / "clip" / "modeling_clip.py", [it for it in builtin_passes if it.name in ("flatten", "jit")]
+    )
+    assert len(steps) == 3
+    check(*steps[-1], random.Random(1), tries=1)
 
 
 def test_untouched_nodes_are_shared(rewrite):

@@ -7,8 +7,11 @@ import libcst as cst
 import pytest
 
 from rewriter import Kind, Outcome, Pass, RewriterError, Safety, pipeline, source
+from rewriter.changes import changes, keep
 from rewriter.dialects import MINDNLP_CORE, MINDSPORE, Dialect
 from rewriter.errors import PassOrderError
+from rewriter.passes import Evidence
+from rewriter.pipeline import RolledBack
 from rewriter.targets import Device, Target
 from rewriter.tree import find, replace
 
@@ -96,6 +99,85 @@ class TestTransactions:
         file = source.parse(text.encode())
         pipeline.run(file, [adding("a", "x = 1\n")], Target())
         assert file.tree.code == text
+
+
+class TestGate:
+    """What a gate says is done; it needs no model for that."""
+
+    TEXT = FILE.replace("return x + 1", "y = x + 1\n        z = y + 2\n        return z")
+
+    def pass_of(self, name="sums"):
+        """Make `mint.add` of sums."""
+
+        def rewrite(context):
+            found = {}
+            for node in find(context.tree, cst.BinaryOperation):
+                function = context.use("mindspore.mint") + ".add" if node.right.value == "1" else "add_two"
+                found[node] = cst.Call(cst.parse_expression(function), [cst.Arg(node.left), cst.Arg(node.right)])
+                context.rewritten(node, "a sum", "a call")
+            return replace(context.tree, found)
+
+        return make(name, rewrite)
+
+    def run(self, choose, *passes):
+        """Roll back the changes that `choose` chooses."""
+        steps = []
+
+        def gate(step):
+            steps.append(step)
+            found = changes(step.before, step.after)
+            gone = tuple(change for change in found if choose(change))
+            kept = [change for change in found if change not in gone]
+            if not gone:
+                return step.after, ()
+            return keep(step.before, step.after, kept), (RolledBack(gone, Evidence("A [0]", "off", "A/x", 0.5, 0.25)),)
+
+        return run(*(passes or [self.pass_of()]), text=self.TEXT, gate=gate), steps
+
+    def test_nothing_rolled_back(self):
+        result, steps = self.run(lambda change: False)
+        assert result.text == run(self.pass_of(), text=self.TEXT).text
+        assert [step.item.name for step in steps] == ["sums"]
+        assert steps[0].render(steps[0].after) == result.data
+        assert steps[0].render(steps[0].before) == self.TEXT.encode()
+
+    def test_the_sites_of_a_change_are_rolled_back_with_it(self):
+        result, _ = self.run(lambda change: "add_two" in change.new)
+        assert [(site.line, site.outcome.value) for site in result.sites] == [(6, "rewritten"), (7, "rolled back")]
+        assert result.sites[1].evidence.maximum_absolute == 0.5
+        assert "z = y + 2" in result.text
+        assert "mint.add(x, 1)" in result.text
+
+    def test_an_import_without_a_use_goes_too(self):
+        result, _ = self.run(lambda change: "mint" in change.new)
+        assert "mint" not in result.text
+        assert "add_two(y, 2)" in result.text
+
+    def test_a_later_pass_sees_what_is_left_and_may_import_it_again(self):
+        result, steps = self.run(lambda change: "add_two" in change.new, self.pass_of("a"), self.pass_of("b"))
+        assert [site.outcome.value for site in result.sites] == ["rewritten", "rolled back", "rolled back"]
+        assert "mint.add(x, 1)" in result.text
+        assert "from mindspore import mint" in result.text
+        assert len(steps) == 2
+
+    def test_everything_rolled_back_leaves_the_bytes(self):
+        result, _ = self.run(lambda change: True)
+        assert not result.changed
+        assert {site.outcome for site in result.sites} == {Outcome.ROLLED_BACK}
+
+    def test_a_change_without_a_site_gets_one(self):
+        result, _ = self.run(lambda change: True, adding("a", "x = 1\n", kind=Kind.SOURCE))
+        rolled_back = [site for site in result.sites if site.outcome is Outcome.ROLLED_BACK]
+        assert [(site.pass_name, site.reason) for site in rolled_back] == [("a", "a change without a site of its own")]
+
+    def test_finish_runs_the_graph_passes_that_are_to_come(self):
+        graph, other = adding("g", "g = 1\n", kind=Kind.GRAPH), adding("h", "h = 1\n")
+        _, steps = self.run(lambda change: False, adding("a", "x = 1\n"), graph, other)
+        assert [step.finish(step.after).decode().removeprefix(self.TEXT) for step in steps] == [
+            "x = 1\ng = 1\n",
+            "x = 1\ng = 1\n",
+            "x = 1\ng = 1\nh = 1\n",
+        ]
 
 
 class TestReports:

@@ -11,7 +11,7 @@ from rewriter import pipeline, source
 from rewriter.dialects import MINDSPORE
 from rewriter.errors import RewriterError
 from rewriter.job import FileOutcome
-from rewriter.passes import Failure, Outcome, PassReport, Site
+from rewriter.passes import Evidence, Failure, Outcome, PassReport, Site
 from rewriter.report import SCHEMA, Report
 from rewriter.targets import Target
 
@@ -53,6 +53,27 @@ def test_skipped_sites_come_with_their_reason(told):
     skipped = [Site("a", n, "x", Outcome.SKIPPED, "no luck") for n in range(3)]
     text = told(FileOutcome(result(*skipped), None))
     assert "a left x (3 times): no luck" in text
+
+
+def test_what_was_rolled_back_is_named_with_its_evidence(told):
+    evidence = Evidence("A [0] (eager)", "off", "A/x=1", 0.5, 0.25)
+    gone = Site("a", 7, "x", Outcome.ROLLED_BACK, "made y", evidence)
+    outcome = FileOutcome(result(site(1), gone), Path("out.py"))
+    text = told(outcome)
+    assert "a rolled back at modeling_[toy].py:7: x (made y)" in text
+    assert "A [0] (eager): off; max abs error 5.0e-01, max rel error 2.5e-01; case A/x=1" in text
+    assert "warning: 1 site was rolled back" in text
+    assert "a left x" not in text
+    sites = json.loads(told(outcome, as_json=True))["files"][0]["sites"]
+    assert "evidence" not in sites[0]
+    assert sites[1]["outcome"] == "rolled back"
+    assert sites[1]["evidence"] == {
+        "what": "A [0] (eager)",
+        "message": "off",
+        "case": "A/x=1",
+        "maximum_absolute": 0.5,
+        "maximum_relative": 0.25,
+    }
 
 
 def test_many_reasons_are_cut_and_counted_and_v_shows_all(told):
