@@ -214,7 +214,10 @@ def _folder(module: ModuleType) -> Path:
 
 
 def _kept(config: pytest.Config) -> Cache:
-    return config.stash.setdefault(_KEPT, {})
+    if _KEPT not in config.stash:
+        config.stash[_KEPT] = {}
+        config.add_cleanup(config.stash[_KEPT].clear)  # models that outlive MindSpore complain at the very end
+    return config.stash[_KEPT]
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ ACTIONS: dict[str, Action] = {
     "resize-head": Action(("resize_token_embeddings",), _resize, own="get_output_embeddings"),
     "tie-weights": Action(("tie_weights",), _tie),
     "prune-heads": Action(("_prune_heads",), _prune),
-    "prepare-generation": Action(("prepare_inputs_for_generation",), _prepare, calls=False),
+    "prepare-generation": Action((), _prepare, calls=False, own="prepare_inputs_for_generation"),
     "reorder-cache": Action(("_reorder_cache",), _reorder, calls=False),
 }
 """Action name, as in `Case.action` → what it does."""

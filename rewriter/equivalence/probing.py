@@ -140,6 +140,8 @@ def compile_call(adapter: ModelAdapter, module: ModuleType, call: Call) -> Refus
         except Exception as error:
             forget_errors()
             return refusals.read(error, parsed, _frameworks())
+        finally:
+            target = None  # MindSpore keeps the function for ever; it need not keep the model
     return None
 
 

@@ -87,6 +87,7 @@ QUICK_HEAD: tuple[Axes, ...] = (
     {"labels": 1, "mask": "right-padded", "dict": 0, "attn": 1, "hidden": 1, "types": 1, "positions": 1, "light": 1},
     {"head-mask": "1d", "embeds": 1, "light": 1},
     {"wrong": "ids-and-embeds", "light": 1},
+    {"scenario": AFTER, "action": "prepare-generation", "mask": "left-padded", "light": 1},
     {"scenario": AFTER, "action": "replace-head", "mask": "left-padded", "light": 1},
     {"scenario": AFTER, "action": "resize-head", "mask": "left-padded", "light": 1},
 )
@@ -162,6 +163,15 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
         yield from _relative_positions("relative_key_query")
     elif is_decoder:
         yield from ((axes, {**DECODER, **SHALLOW}) for axes in QUICK_DECODER)
+        # Self-attention counts positions then, and cross-attention does not.
+        yield (
+            {"cross": "none", "position-type": "relative_key", "light": 1},
+            {
+                **DECODER,
+                **SHALLOW,
+                "position_embedding_type": "relative_key",
+            },
+        )
     else:
         yield from ((axes, {**settings, **SHALLOW}) for axes in QUICK_HEAD)
         yield HEAD_TRAINING, {**settings, **NO_DROPOUT, **SHALLOW}

@@ -24,6 +24,16 @@ def layout(model: Any) -> dict[str, tuple[tuple[int, ...], str]]:
     return {key: (tuple(tensor.shape), str(tensor.dtype)) for key, tensor in tensors(model).items()}
 
 
+def constants(model: Any) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return path → (shape, dtype) of the tensors that modules keep besides: position ids, masks made once."""
+    found = {}
+    for path, module in model.named_modules() if hasattr(model, "named_modules") else model.cells_and_names():
+        for name, value in {**vars(module), **vars(module).get("_buffers", {})}.items():
+            if hasattr(value, "asnumpy") and type(value).__name__ != "Parameter":
+                found[f"{path}.{name}".lstrip(".")] = (tuple(value.shape), str(value.dtype))
+    return found
+
+
 def tied(model: Any) -> set[frozenset[str]]:
     """Return the sets of checkpoint keys that are one parameter."""
     groups: dict[int, set[str]] = {}
@@ -93,6 +103,10 @@ def differences(original: Any, rewritten: Any) -> list[str]:
     for key in one:
         if key in other and one[key] != other[key]:
             found.append(f"{key}: {_spelled(one[key])} became {_spelled(other[key])}")
+    kept, now = constants(original), constants(rewritten)
+    for path in kept:
+        if path in now and kept[path] != now[path]:
+            found.append(f"{path}: {_spelled(kept[path])} became {_spelled(now[path])}")
     if not found and list(one) != list(other):
         found.append("the state-dict keys come in another order")
     if not found and tied(original) != tied(rewritten):
