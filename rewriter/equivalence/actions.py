@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from . import weights
 from .cases import Case
 from .subject import tensors_of
 
@@ -77,6 +78,11 @@ def _prune(model: Any, case: Case) -> Any:
     (model.prune_heads if hasattr(model, "prune_heads") else model._prune_heads)(PRUNED)
 
 
+def _checkpoint(model: Any, case: Case) -> Any:
+    model.gradient_checkpointing_enable()
+    weights.set_training(model, True)
+
+
 def _prepare(model: Any, case: Case) -> Any:
     inputs = tensors_of(case)
     return model.prepare_inputs_for_generation(inputs.pop("input_ids"), **inputs)
@@ -102,6 +108,7 @@ ACTIONS: dict[str, Action] = {
     "resize-head": Action(("resize_token_embeddings",), _resize, own="get_output_embeddings"),
     "tie-weights": Action(("tie_weights",), _tie),
     "prune-heads": Action(("_prune_heads",), _prune),
+    "gradient-checkpointing": Action(("gradient_checkpointing_enable",), _checkpoint),
     "prepare-generation": Action((), _prepare, calls=False, own="prepare_inputs_for_generation"),
     "reorder-cache": Action(("_reorder_cache",), _reorder, calls=False),
 }

@@ -25,7 +25,7 @@ from .cases import (
     pairwise,
     random_for,
 )
-from .text_like import flags_of, story
+from .text_like import BY_CONFIGURATION, CONFIGURED, flags_of, story
 
 HIDDEN, VOCABULARY, LONGEST, IMAGE, PATCH, PROJECTION, LABELS = 32, 99, 16, 32, 8, 24, 3
 BEGIN, END = VOCABULARY - 2, VOCABULARY - 1
@@ -61,7 +61,8 @@ QUICK_TEXT: tuple[Axes, ...] = (
     {"mask": "first-masked"},
     {"mask": "row-masked"},
     {"mask": "none", "batch": 1, "seq": LONGEST, "attn": 1, "hidden": 1},
-    {"mask": "right-padded", "seq": 1, "light": 1},
+    {"mask": "right-padded", "seq": 1, "attn": 0, "hidden": 1, "light": 1},
+    {"mask": "holed", "seq": LONGEST, "attn": 1, "hidden": 0, "dict": 0, "light": 1},
     {"mask": "left-padded", "dtype": "float16", "light": 1},
     {"wrong": "nothing"},
     {"scenario": DROPOUT, "mask": "left-padded", "light": 1},
@@ -71,27 +72,34 @@ QUICK_IMAGE: tuple[Axes, ...] = (
     {},
     {"dict": 0},
     {"batch": 1, "attn": 1, "hidden": 1},
+    {"attn": 0, "hidden": 1, "light": 1},
+    {"attn": 1, "hidden": 0, "dict": 0, "light": 1},
     {"dtype": "float16", "light": 1},
     {"wrong": "nothing"},
+    {"wrong": "image-size", "light": 1},
     {"scenario": DROPOUT, "light": 1},
 )
 QUICK_BOTH: tuple[Axes, ...] = (
     {"mask": "right-padded"},
     {"mask": "left-padded", "loss": 1, "dict": 0},
     {"mask": "none", "seq": 1, "images": 2, "attn": 1, "hidden": 1, "dict": 0, "light": 1},
-    {"mask": "holed", "loss": 1, "positions": 1, "light": 1},
+    {"mask": "holed", "loss": 1, "positions": 1, "attn": 1, "hidden": 0, "light": 1},
+    {"mask": "holed", "dict": 0, "attn": 0, "hidden": 1, "light": 1},
     {"scenario": ROUND_TRIP, "mask": "left-padded", "light": 1},
     {"scenario": AFTER, "action": "resize-embeddings", "light": 1},
 )
 QUICK_PROJECTED_TEXT: tuple[Axes, ...] = (
-    {"mask": "right-padded", "light": 1},
-    {"mask": "left-padded", "dict": 0, "positions": 1, "attn": 1, "hidden": 1, "light": 1},
+    {"mask": "right-padded", "attn": 0, "hidden": 1, "light": 1},
+    {"mask": "left-padded", "dict": 0, "positions": 1, "attn": 1, "hidden": 0, "light": 1},
 )
-QUICK_PROJECTED_IMAGE: tuple[Axes, ...] = ({"light": 1}, {"dict": 0, "attn": 1, "hidden": 1, "light": 1})
+QUICK_PROJECTED_IMAGE: tuple[Axes, ...] = (
+    {"attn": 0, "hidden": 1, "light": 1},
+    {"dict": 0, "attn": 1, "hidden": 0, "light": 1},
+)
 QUICK_LABELS: tuple[Axes, ...] = (
-    {"labels": 1, "light": 1},
+    {"labels": 1, "attn": 0, "hidden": 1, "light": 1},
     {"dict": 0, "light": 1},
-    {"labels": 1, "dict": 0, "attn": 1, "hidden": 1, "light": 1},
+    {"labels": 1, "dict": 0, "attn": 1, "hidden": 0, "light": 1},
 )
 
 FLAGS = {"attn": (0, 1), "hidden": (0, 1), "dict": (1, 0)}
@@ -157,20 +165,21 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
         yield from ((axes, {}) for axes in QUICK_IMAGE)
         yield from ((axes, {}) for axes in pairwise(FULL_IMAGE) if full)
         yield {"scenario": GRADIENTS, "dropout": 0, "light": 1}, NO_DROPOUT
+    yield from ((axes, {**BY_CONFIGURATION, **SHALLOW}) for axes in CONFIGURED)
 
 
 def _head_points(model_class: type, text: bool, full: bool) -> Iterator[tuple[Axes, dict[str, Any]]]:
     labels = "labels" in forward_parameters(model_class)
     quick = QUICK_PROJECTED_TEXT if text else QUICK_LABELS if labels else QUICK_PROJECTED_IMAGE
     yield from ((axes, SHALLOW) for axes in quick)
+    if labels:
+        yield {"labels": 1, "problem": "regression", "light": 1}, {"num_labels": 1, **SHALLOW}
+        yield {"labels": 1, "problem": "multi-label", "light": 1}, SHALLOW
     if not full:
         return
     yield from ((axes, {}) for axes in pairwise(FULL_TEXT if text else FULL_LABELS if labels else FULL_IMAGE))
     if text:
         yield {"mask": "holed", "end": "highest"}, OLD_END
-    if labels:
-        yield {"labels": 1, "problem": "regression"}, {"num_labels": 1}
-        yield {"labels": 1, "problem": "multi-label"}, {}
 
 
 def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: int) -> Case:
@@ -224,7 +233,8 @@ def _inputs(
     if "pixel_values" in parameters:
         # The contrastive loss needs as many images as texts.
         images = batch if axes.get("loss") or "input_ids" not in parameters else axes.get("images", batch)
-        inputs["pixel_values"] = random.standard_normal((images, 3, IMAGE, IMAGE)).astype(np.float32)
+        size = IMAGE - PATCH if axes.get("wrong") == "image-size" else IMAGE
+        inputs["pixel_values"] = random.standard_normal((images, 3, size, size)).astype(np.float32)
     if axes.get("labels"):
         if axes.get("problem") == "regression":
             inputs["labels"] = random.standard_normal((batch,)).astype(np.float32)

@@ -200,9 +200,16 @@ def _compare_fields(expected: Any, actual: Any, policy: Policy, path: str) -> It
         yield _structural(path, f"{type(expected).__name__} declares {redeclared} in the place of {declared}")
     if names != others:
         yield _structural(path, f"fields {names} became {others}")
+    if hasattr(expected, "to_tuple") and _layout(expected.to_tuple()) != _layout(actual.to_tuple()):
+        yield _structural(path, f"to_tuple() of {type(expected).__name__} gives other things")
     for name in names:
         if name in others:
             yield from _compare(expected[name], actual[name], policy, f"{path}.{name}" if path else str(name))
+
+
+def _layout(value: Any) -> Any:
+    """Return the kinds of what is in nested tuples."""
+    return tuple(map(_layout, value)) if isinstance(value, (tuple, list)) else _kind(value)
 
 
 def _compare_items(expected: Any, actual: Any, policy: Policy, path: str) -> Iterator[OutputDifference]:

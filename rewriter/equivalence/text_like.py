@@ -48,7 +48,20 @@ NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 SHALLOW = {"num_hidden_layers": 1}
 """For heads, whose base model is checked in depth: a graph of one layer compiles in half the time."""
 BASE_ACTIONS = ("resize-embeddings", "replace-embeddings", "tie-weights", "prune-heads")
-HEAD_TRAINING: Axes = {"scenario": GRADIENTS, "labels": 1, "mask": "left-padded", "dropout": 0, "light": 1}
+BY_CONFIGURATION = {"output_attentions": True, "output_hidden_states": True, "return_dict": False}
+CONFIGURED: tuple[Axes, ...] = (
+    {"config": "flags", "light": 1},
+    {"config": "flags", "attn": 0, "hidden": 0, "dict": 1, "light": 1},
+)
+"""The configuration says one thing, and in the second case the call another."""
+CHECKPOINTING: Axes = {
+    "scenario": AFTER,
+    "action": "gradient-checkpointing",
+    "mask": "left-padded",
+    "dropout": 0,
+    "light": 1,
+}
+TRAINING: Axes = {"scenario": GRADIENTS, "labels": 1, "mask": "left-padded", "dropout": 0, "light": 1}
 DECODER = {"is_decoder": True, "add_cross_attention": True}
 
 QUICK_BASE: tuple[Axes, ...] = (
@@ -74,18 +87,20 @@ QUICK_DECODER: tuple[Axes, ...] = (
     {"cross": "right-padded", "cache": 1, "mask": "right-padded", "attn": 1, "hidden": 1, "labels": 1},
     {"past": 3, "seq": 2, "cache": 1, "cross": "right-padded", "dict": 0},
     {"past": 3, "seq": 2, "cache": 1, "mask": "left-padded", "light": 1},
-    {"past": 3, "seq": 1, "cache": 0, "cross": "none", "light": 1},
+    {"past": 3, "seq": 1, "cache": 0, "cross": "none", "attn": 1, "hidden": 0, "light": 1},
     {"labels": 1, "mask": "holed", "dict": 0, "types": 1, "positions": 1, "light": 1},
-    {"head-mask": "1d", "embeds": 1, "cross": "holed", "light": 1},
+    {"head-mask": "1d", "embeds": 1, "cross": "holed", "attn": 0, "hidden": 1, "light": 1},
     {"scenario": AFTER, "action": "prepare-generation", "past": 3, "seq": 2, "mask": "left-padded", "light": 1},
+    {"scenario": AFTER, "action": "prepare-generation", "light": 1},
     {"scenario": AFTER, "action": "reorder-cache", "past": 3, "seq": 2, "light": 1},
     {"scenario": GENERATE, "mask": "left-padded", "light": 1},
 )
 QUICK_HEAD: tuple[Axes, ...] = (
     {"labels": 1, "mask": "left-padded", "light": 1},
-    {"mask": "holed", "dict": 0, "light": 1},
-    {"labels": 1, "mask": "right-padded", "dict": 0, "attn": 1, "hidden": 1, "types": 1, "positions": 1, "light": 1},
+    {"mask": "holed", "attn": 0, "hidden": 1, "dict": 0, "light": 1},
+    {"labels": 1, "mask": "right-padded", "dict": 0, "attn": 1, "hidden": 0, "types": 1, "positions": 1, "light": 1},
     {"head-mask": "1d", "embeds": 1, "light": 1},
+    {"labels": "first", "light": 1},
     {"wrong": "ids-and-embeds", "light": 1},
     {"scenario": AFTER, "action": "prepare-generation", "mask": "left-padded", "light": 1},
     {"scenario": AFTER, "action": "replace-head", "mask": "left-padded", "light": 1},
@@ -148,57 +163,64 @@ class TextLike(ModelAdapter):
                 yield case
 
 
-def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any]]]:
+Points = Iterator[tuple[Axes, dict[str, Any]]]
+"""Points of the matrix, each with what its configuration has besides `SMALL`."""
+
+
+def _points(model_class: type, level: str) -> Points:
     parameters = forward_parameters(model_class)
-    is_base = not {"labels", "start_positions"} & set(parameters)
-    is_decoder = "past_key_values" in parameters and not is_base
-    # A span has a start and an end, and nothing else.
-    settings: dict[str, Any] = {"num_labels": 2} if "start_positions" in parameters else {}
-    if is_base:
-        yield from ((axes, {}) for axes in QUICK_BASE)
-        # Loading weights last: the graphs that are there serve no more after it.
-        yield {"mask": "left-padded", "scenario": TRAIN}, {}
-        yield {"mask": "left-padded", "scenario": RELOAD}, {}
-        yield {"mask": "left-padded", "scenario": GRADIENTS, "dropout": 0}, {**NO_DROPOUT, **SHALLOW}
-        yield from _relative_positions("relative_key_query")
-    elif is_decoder:
-        yield from ((axes, {**DECODER, **SHALLOW}) for axes in QUICK_DECODER)
-        # Self-attention counts positions then, and cross-attention does not.
-        yield (
-            {"cross": "none", "position-type": "relative_key", "light": 1},
-            {
-                **DECODER,
-                **SHALLOW,
-                "position_embedding_type": "relative_key",
-            },
-        )
+    is_head = bool({"labels", "start_positions"} & set(parameters))
+    if not is_head:
+        yield from _base_points(full=level == "full")
+    elif "past_key_values" in parameters:
+        yield from _decoder_points()
     else:
-        yield from ((axes, {**settings, **SHALLOW}) for axes in QUICK_HEAD)
-        yield HEAD_TRAINING, {**settings, **NO_DROPOUT, **SHALLOW}
-    if level != "full":
-        return
-    if is_base:
+        yield from _head_points(model_class, full=level == "full")
+    if level == "full" and "past_key_values" in parameters:
+        yield from ((axes, DECODER) for axes in pairwise(FULL_DECODER))
+
+
+def _base_points(*, full: bool) -> Points:
+    yield from ((axes, {}) for axes in QUICK_BASE)
+    # Loading weights last: the graphs that are there serve no more after it.
+    yield {"mask": "left-padded", "scenario": TRAIN}, {}
+    yield {"mask": "left-padded", "scenario": RELOAD}, {}
+    yield {"mask": "left-padded", "scenario": GRADIENTS, "dropout": 0}, {**NO_DROPOUT, **SHALLOW}
+    yield CHECKPOINTING, {**NO_DROPOUT, **SHALLOW}
+    yield from ((axes, {**BY_CONFIGURATION, **SHALLOW}) for axes in CONFIGURED)
+    yield from _relative_positions("relative_key_query")
+    if full:
         yield from ((axes, {}) for axes in pairwise(FULL_BASE))
         yield {"wrong": "too-long"}, {}
-        yield from _relative_positions("relative_key")
         yield {"mask": "none", "dtype": "float16", "attn": 1, "hidden": 1, "dict": 0}, {}
-    if "past_key_values" in parameters:
-        yield from ((axes, DECODER) for axes in pairwise(FULL_DECODER))
-        yield (
-            {"mask": "left-padded", "scenario": GRADIENTS, "cross": "right-padded", "dropout": 0},
-            {
-                **DECODER,
-                **NO_DROPOUT,
-            },
-        )
-    if not is_base and not is_decoder:
-        yield from ((axes, settings) for axes in pairwise(FULL_HEAD))
+        yield from _relative_positions("relative_key")
+
+
+def _decoder_points() -> Points:
+    settings = {**DECODER, **SHALLOW}
+    yield from ((axes, settings) for axes in QUICK_DECODER)
+    relative = {"past": 3, "seq": 2, "cache": 1, "cross": "none", "position-type": "relative_key", "light": 1}
+    yield relative, {**settings, "position_embedding_type": "relative_key"}
+    yield {**CHECKPOINTING, "cache": 1}, {**settings, **NO_DROPOUT}
+    yield {**TRAINING, "cross": "right-padded"}, {**settings, **NO_DROPOUT}
+    yield from ((axes, {**settings, **BY_CONFIGURATION}) for axes in CONFIGURED)
+
+
+def _head_points(model_class: type, *, full: bool) -> Points:
+    # A span has a start and an end, and nothing else.
+    settings = {"num_labels": 2} if "start_positions" in forward_parameters(model_class) else {}
+    small = {**settings, **SHALLOW}
+    yield from ((axes, small) for axes in QUICK_HEAD)
+    yield TRAINING, {**small, **NO_DROPOUT}
+    yield from ((axes, {**small, **BY_CONFIGURATION}) for axes in CONFIGURED)
     if "SequenceClassification" in model_class.__name__:
-        yield {"labels": 1, "problem": "regression"}, {"num_labels": 1}
-        yield {"labels": 1, "problem": "multi-label"}, {}
+        yield {"labels": 1, "problem": "regression", "light": 1}, {**small, "num_labels": 1}
+        yield {"labels": 1, "problem": "multi-label", "light": 1}, small
+    if full:
+        yield from ((axes, settings) for axes in pairwise(FULL_HEAD))
 
 
-def _relative_positions(kind: str) -> Iterator[tuple[Axes, dict[str, Any]]]:
+def _relative_positions(kind: str) -> Points:
     settings = {"position_embedding_type": kind, **SHALLOW}
     yield {"mask": "ones", "batch": 1, "seq": 1, "attn": 1, "hidden": 0, "position-type": kind}, settings
     yield {"mask": "left-padded", "attn": 1, "position-type": kind, "light": 1}, settings
@@ -221,6 +243,8 @@ def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: 
     if axes.get("mask", "none") != "none" and "attention_mask" not in parameters:
         return None
     if axes.get("action") and not ACTIONS[axes["action"]].applies(model_class):
+        return None
+    if axes.get("labels") == "first" and not {"next_sentence_label", "end_positions"} & set(parameters):
         return None
     if axes.get("scenario") == GENERATE and not callable(getattr(model_class, "generate", None)):
         return None
@@ -305,7 +329,8 @@ def _inputs(model_class: type, axes: Axes, settings: Mapping[str, Any], random: 
         inputs = {name: np.stack([value, np.roll(value, 1, axis=-1)], axis=1) for name, value in inputs.items()}
         inputs |= per_head
     if axes.get("labels"):
-        inputs.update(_labels(model_class, axes, batch, length, random))
+        labels = _labels(model_class, axes, batch, length, random)
+        inputs.update(list(labels.items())[:1] if axes["labels"] == "first" else labels)
     return inputs
 
 
