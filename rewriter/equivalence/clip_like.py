@@ -28,7 +28,9 @@ from .cases import (
 from .text_like import BY_CONFIGURATION, CONFIGURED, flags_of, story
 
 HIDDEN, VOCABULARY, LONGEST, IMAGE, PATCH, PROJECTION, LABELS = 32, 99, 16, 32, 8, 24, 3
-BEGIN, END = VOCABULARY - 2, VOCABULARY - 1
+BEGIN, HIGHEST = VOCABULARY - 2, VOCABULARY - 1
+END = VOCABULARY // 2
+"""Not the highest id, so that the two rules for the end of a text differ."""
 
 _TOWER: dict[str, Any] = {
     "hidden_size": HIDDEN,
@@ -64,6 +66,7 @@ QUICK_TEXT: tuple[Axes, ...] = (
     {"mask": "right-padded", "seq": 1, "attn": 0, "hidden": 1, "light": 1},
     {"mask": "holed", "seq": LONGEST, "attn": 1, "hidden": 0, "dict": 0, "light": 1},
     {"mask": "left-padded", "dtype": "float16", "light": 1},
+    {"nested": 1, "light": 1},
     {"wrong": "nothing"},
     {"scenario": DROPOUT, "mask": "left-padded", "light": 1},
     *({"scenario": AFTER, "action": name, "light": 1} for name in TEXT_ACTIONS),
@@ -233,8 +236,8 @@ def _inputs(
     if "pixel_values" in parameters:
         # The contrastive loss needs as many images as texts.
         images = batch if axes.get("loss") or "input_ids" not in parameters else axes.get("images", batch)
-        size = IMAGE - PATCH if axes.get("wrong") == "image-size" else IMAGE
-        inputs["pixel_values"] = random.standard_normal((images, 3, size, size)).astype(np.float32)
+        width = IMAGE - PATCH if axes.get("wrong") == "image-size" else IMAGE
+        inputs["pixel_values"] = random.standard_normal((images, 3, IMAGE, width)).astype(np.float32)
     if axes.get("labels"):
         if axes.get("problem") == "regression":
             inputs["labels"] = random.standard_normal((batch,)).astype(np.float32)
@@ -250,12 +253,14 @@ def _text(
 ) -> dict[str, Any]:
     """Return ids that end at different places, and what else the text tower takes."""
     ids = random.integers(3, BEGIN, (batch, length))
+    ids[ids == END] = END + 1
+    last = HIGHEST if "end" in axes else END
     for row in range(batch):
         end = max(0, length - 1 - row)
-        ids[row, end] = END
+        ids[row, end] = last
         # Padding may repeat the end token, as the published tokenizer does: the first one counts.
-        ids[row, end + 1 :] = END if row % 2 else 1
-    inputs: dict[str, Any] = {"input_ids": ids}
+        ids[row, end + 1 :] = last if row % 2 else 1
+    inputs: dict[str, Any] = {"input_ids": ids[:, None] if axes.get("nested") else ids}
     mask = attention_mask(axes.get("mask", "none"), batch, length, random)
     if mask is not None:
         inputs["attention_mask"] = mask

@@ -101,6 +101,7 @@ QUICK_HEAD: tuple[Axes, ...] = (
     {"labels": 1, "mask": "right-padded", "dict": 0, "attn": 1, "hidden": 0, "types": 1, "positions": 1, "light": 1},
     {"head-mask": "1d", "embeds": 1, "light": 1},
     {"labels": "first", "light": 1},
+    {"labels": "last", "light": 1},
     {"wrong": "ids-and-embeds", "light": 1},
     {"scenario": AFTER, "action": "prepare-generation", "mask": "left-padded", "light": 1},
     {"scenario": AFTER, "action": "replace-head", "mask": "left-padded", "light": 1},
@@ -244,7 +245,7 @@ def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: 
         return None
     if axes.get("action") and not ACTIONS[axes["action"]].applies(model_class):
         return None
-    if axes.get("labels") == "first" and not {"next_sentence_label", "end_positions"} & set(parameters):
+    if axes.get("labels") in ("first", "last") and not {"next_sentence_label", "end_positions"} & set(parameters):
         return None
     if axes.get("scenario") == GENERATE and not callable(getattr(model_class, "generate", None)):
         return None
@@ -330,7 +331,8 @@ def _inputs(model_class: type, axes: Axes, settings: Mapping[str, Any], random: 
         inputs |= per_head
     if axes.get("labels"):
         labels = _labels(model_class, axes, batch, length, random)
-        inputs.update(list(labels.items())[:1] if axes["labels"] == "first" else labels)
+        alone = {"first": list(labels)[:1], "last": list(labels)[-1:]}.get(axes["labels"], labels)
+        inputs.update((name, labels[name]) for name in alone)
     return inputs
 
 
