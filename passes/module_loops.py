@@ -84,6 +84,8 @@ class Sum(nn.Cell):
                 self_ = self_name(method)
                 if self_ is None or method.name.value == "__init__":
                     continue
+                if not any(True for _ in find(method, (cst.For, cst.CompFor))):
+                    continue
                 bound = maybe_assigned(list(method.body.body)) | frozenset(parameter_names(method)[1:])
                 shadowed = sorted(name for name in _NEEDED if name in bound or not _is_builtin(name, context))
                 for node in find(method.body, cst.CompFor):

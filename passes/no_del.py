@@ -57,7 +57,7 @@ class Layer(nn.Cell):
 
     def rewrite(self, context: PassContext) -> cst.Module:
         """Look at every method of every module class."""
-        if not context.mentions("del "):
+        if not context.mentions(" del ", "\tdel ", ";del ", ":del ", "del("):
             return context.tree
         changes: dict[cst.CSTNode, cst.CSTNode | cst.RemovalSentinel] = {}
         for owner in module_classes(context):

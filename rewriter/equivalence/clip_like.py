@@ -83,8 +83,8 @@ QUICK_IMAGE: tuple[Axes, ...] = (
     {"scenario": DROPOUT, "light": 1},
 )
 QUICK_BOTH: tuple[Axes, ...] = (
-    {"mask": "right-padded"},
-    {"mask": "left-padded", "loss": 1, "dict": 0},
+    {"mask": "right-padded", "light": 1},
+    {"mask": "left-padded", "loss": 1, "dict": 0, "light": 1},
     {"mask": "none", "seq": 1, "images": 2, "attn": 1, "hidden": 1, "dict": 0, "light": 1},
     {"mask": "holed", "loss": 1, "positions": 1, "attn": 1, "hidden": 0, "light": 1},
     {"mask": "holed", "dict": 0, "attn": 0, "hidden": 1, "light": 1},
@@ -153,14 +153,14 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
         yield from ((axes, {}) for axes in pairwise(FULL_BOTH) if full)
         for method, axes in (("get_text_features", {"mask": "left-padded"}), ("get_image_features", {})):
             if hasattr(model_class, method):
-                yield {**axes, "method": method}, {}
+                yield {**axes, "method": method, "light": 1}, {}
         yield {"mask": "left-padded", "loss": 1, "scenario": GRADIENTS, "dropout": 0, "light": 1}, NO_DROPOUT
     elif "Projection" in model_class.__name__ or "labels" in parameters:
         yield from _head_points(model_class, text, full)
     elif text:
         yield from ((axes, {}) for axes in QUICK_TEXT)
         yield from ((axes, {}) for axes in pairwise(FULL_TEXT) if full)
-        yield {"mask": "holed", "end": "highest"}, OLD_END
+        yield {"mask": "holed", "end": "highest", "light": 1}, OLD_END
         yield {"mask": "right-padded", "scenario": TRAIN}, {}
         yield {"mask": "right-padded", "scenario": RELOAD}, {}
         yield {"mask": "right-padded", "scenario": GRADIENTS, "dropout": 0}, {**NO_DROPOUT, **SHALLOW}

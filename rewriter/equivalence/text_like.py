@@ -73,7 +73,7 @@ QUICK_BASE: tuple[Axes, ...] = (
     {"mask": "first-masked"},
     {"mask": "row-masked", "dict": 0},
     {"mask": "left-padded", "batch": 1, "seq": LONGEST, "attn": 0, "hidden": 1, "dict": 0, "light": 1},
-    {"mask": "square", "head-mask": "2d", "attn": 1, "hidden": 1, "dict": 1},
+    {"mask": "square", "head-mask": "2d", "attn": 1, "hidden": 1, "dict": 1, "light": 1},
     {"mask": "holed", "head-mask": "1d", "light": 1},
     {"mask": "left-padded", "dtype": "float16", "light": 1},
     {"wrong": "ids-and-embeds"},
@@ -223,7 +223,8 @@ def _head_points(model_class: type, *, full: bool) -> Points:
 
 def _relative_positions(kind: str) -> Points:
     settings = {"position_embedding_type": kind, **SHALLOW}
-    yield {"mask": "ones", "batch": 1, "seq": 1, "attn": 1, "hidden": 0, "position-type": kind}, settings
+    smallest = {"mask": "ones", "batch": 1, "seq": 1, "head-mask": "2d", "attn": 1, "hidden": 1}
+    yield {**smallest, "position-type": kind}, settings
     yield {"mask": "left-padded", "attn": 1, "position-type": kind, "light": 1}, settings
 
 
