@@ -49,8 +49,8 @@ class Names:
         root, dot, rest = dotted.partition(".")
         if root.startswith("__") and not root.endswith("__"):
             return None  # a class reads it under a mangled name
-        if root in self.plain:
-            return self.plain[root] + dot + rest
+        if root in self._only_imported:
+            return self.plain[root] + dot + rest if root in self.plain else None
         if self._bindings is not None and root not in self._bindings.imported:
             if root not in _BUILTINS:
                 return None
@@ -93,13 +93,19 @@ class Names:
     @cached_property
     def plain(self) -> Mapping[str, str]:
         """Local name → qualified name for what one module-level import binds and nothing else in the file."""
+        found = self._only_imported
+        return {local: next(iter(qualified)) for local, qualified in found.items() if len(qualified) == 1}
+
+    @cached_property
+    def _only_imported(self) -> Mapping[str, frozenset[str]]:
+        """What `imported` has, without the names that something else in the file binds as well."""
         if self._bindings is None:
             return {}
         bound = self._bindings.bound
         return {
-            local: next(iter(qualified))
+            local: qualified
             for local, qualified in self.imported.items()
-            if len(qualified) == 1 and bound[local] == 1 and local not in self._bindings.assigned
+            if bound[local] == 1 and local not in self._bindings.assigned
             if not local.startswith("__")  # a class reads it under a mangled name
         }
 
