@@ -278,7 +278,7 @@ class TestInterrupted:
     """Stopped at the worst moment: the original or the whole result is there, never a part."""
 
     def test_an_interrupt_ends_with_a_word_and_130(self, cli, toy, monkeypatch):
-        def interrupted(self, path, progress):
+        def interrupted(self, *_):
             raise KeyboardInterrupt
 
         monkeypatch.setattr(job.Job, "run", interrupted)

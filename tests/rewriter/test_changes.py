@@ -192,17 +192,20 @@ def pairs(draw):
     return tree.code, tree.with_changes(body=[function]).code
 
 
+SEEDS = st.integers(0, 2**32)  # hypothesis's own randoms need subnormal floats, which MindSpore takes from the process
+
+
 @settings(deadline=None, max_examples=25, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(pairs(), st.randoms(use_true_random=False))
-def test_any_choice_of_changes_is_a_program(pair, choose):
-    check(*map(cst.parse_module, pair), choose)
+@given(pairs(), SEEDS)
+def test_any_choice_of_changes_is_a_program(pair, seed):
+    check(*map(cst.parse_module, pair), random.Random(seed))
 
 
 @settings(deadline=None, max_examples=15, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(blocks(size=4), blocks(size=4), st.randoms(use_true_random=False))
-def test_two_programs_that_have_nothing_to_do_with_each_other(one, other, choose):
+@given(blocks(size=4), blocks(size=4), SEEDS)
+def test_two_programs_that_have_nothing_to_do_with_each_other(one, other, seed):
     trees = [cst.parse_module("def f(a, b, c, d):\n" + "".join(f"    {line}\n" for line in it)) for it in (one, other)]
-    check(*trees, choose)
+    check(*trees, random.Random(seed))
 
 
 def steps_of(path, passes) -> list[tuple[cst.Module, cst.Module]]:
