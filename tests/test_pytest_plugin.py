@@ -21,6 +21,8 @@ from rewriter.equivalence import list_cases, session, text_like  # noqa: F401  l
 from rewriter.errors import RewriterError
 from rewriter.targets import Device, Target
 
+pytestmark = pytest.mark.slow  # many small models, most of them compiled
+
 pytest_plugins = "pytester"
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,6 +9,8 @@ import pytest
 
 from rewriter import rewrite
 
+pytestmark = pytest.mark.slow  # many small models, most of them compiled
+
 BERT = Path(__file__).resolve().parents[2] / "models" / "bert" / "modeling_bert.py"
 CASE = "BertModel/mask=none/batch=3/seq=5"
 SCALE = "attention_scores / math.sqrt(self.attention_head_size)"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # many small models, most of them compiled
+
 HERE = Path(__file__).parents[1] / "equivalence"
 ADAPTER = HERE / "toy_adapter.py"
 

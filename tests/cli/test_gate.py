@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # many small models, most of them compiled
+
 ROOT = Path(__file__).resolve().parents[2]
 BERT = ROOT / "models" / "bert" / "modeling_bert.py"
 SCALE = "attention_scores / math.sqrt(self.attention_head_size)"

@@ -13,6 +13,8 @@ from rewriter.equivalence import refusals
 from rewriter.equivalence.explain import State, explain
 from rewriter.errors import RewriterError
 
+pytestmark = pytest.mark.slow  # many small models, most of them compiled
+
 HERE = Path(__file__).parent
 TOY = HERE / "toy_refusals.py"
 ADAPTER = str(HERE / "toy_adapter.py")

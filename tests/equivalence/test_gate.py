@@ -14,6 +14,8 @@ from rewriter.equivalence.text_like import TextLike
 from rewriter.targets import Target
 from rewriter.tree import find, replace
 
+pytestmark = pytest.mark.slow  # many small models, most of them compiled
+
 SUM = "hidden_states + input_tensor"
 SCALE = "attention_scores / math.sqrt(self.attention_head_size)"
 WEIGHT = "ops.matmul(attention_probs, value_layer)"

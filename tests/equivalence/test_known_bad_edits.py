@@ -16,6 +16,8 @@ from rewriter.equivalence import verify
 from rewriter.equivalence.blame import blame
 from rewriter.equivalence.statistics import Status
 
+pytestmark = pytest.mark.slow  # many small models, most of them compiled
+
 PLAIN = "BertModel/mask=none/batch=3/seq=5"
 TYPES = "BertModel/mask=right-padded/batch=3/seq=5/types"
 FIRST_MASKED = "BertModel/mask=first-masked/batch=3/seq=5"

@@ -16,6 +16,8 @@ from rewriter.equivalence.statistics import Status
 from rewriter.equivalence.verdict import Verdict
 from rewriter.errors import RewriterError
 
+pytestmark = pytest.mark.slow  # many small models, most of them compiled
+
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = "BertModel/mask=none/batch=3/seq=5"
 CACHE = "BertLMHeadModel/decoder/mask=left-padded/batch=3/seq=2/past=3/cache=1"
