@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sampling import slow_but
 
 from rewriter import pipeline, plugins, source
 from rewriter.targets import Target
@@ -49,7 +50,7 @@ def rewrite(builtin_passes):
     return run
 
 
-@pytest.fixture(scope="session", params=sorted(modeling_files()))
+@pytest.fixture(scope="session", params=slow_but(sorted(modeling_files()), "mindnlp/bert", "models/clip"))
 def real_file(request):
     """One after the other of the real modeling files."""
     return modeling_files()[request.param]

@@ -22,6 +22,7 @@ def path_of(library: str, name: str) -> Path:
     return Path(found.origin).parent / "transformers" / "models" / name / f"modeling_{name}.py"
 
 
+@pytest.mark.slow
 def test_both_towers_of_the_bundled_clip(tmp_path, rewritten):
     """Both towers at once, with a loss, and one tower's features by its own method: two graphs serve all."""
     original = path_of("bundled", "clip")

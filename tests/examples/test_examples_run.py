@@ -40,7 +40,7 @@ NEEDS_CHECKPOINT = pytest.mark.skipif(
     "name",
     [
         pytest.param("optimize_model.py", marks=pytest.mark.slow),
-        "import_hook.py",
+        pytest.param("import_hook.py", marks=pytest.mark.slow),
         pytest.param("verify_checkpoint.py", marks=[pytest.mark.slow, NEEDS_CHECKPOINT]),
     ],
 )

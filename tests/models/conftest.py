@@ -8,9 +8,24 @@ import mindspore
 import numpy as np
 import pytest
 from mindspore import Tensor, ops
+from sampling import slow_but
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 TOLERANCE = 1e-5
+EVERY_RUN = {
+    "bert": (
+        "base",
+        "mask_left",
+        "mask_3d",
+        "head_mask_2d",
+        "relative_key_query",
+        "masked_lm",
+        "multiple_choice",
+        "cache",
+    ),
+    "clip": ("text_left", "text_eos_2", "vision", "both_loss", "text_features", "single_label"),
+}
+"""Checkpoint → the cases of the fast run."""
 
 
 class Recorded:
@@ -74,7 +89,8 @@ def names_in(checkpoint):
 def pytest_generate_tests(metafunc):
     for checkpoint in ("bert", "clip"):
         if f"{checkpoint}_case" in metafunc.fixturenames:
-            metafunc.parametrize(f"{checkpoint}_case", names_in(checkpoint), indirect=True)
+            cases = slow_but(names_in(checkpoint), *EVERY_RUN[checkpoint])
+            metafunc.parametrize(f"{checkpoint}_case", cases, indirect=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

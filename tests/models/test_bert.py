@@ -75,6 +75,7 @@ def test_matches_pytorch(bert, bert_case, flatten, request, record_property):
 
 
 @pytest.mark.parametrize("name", ["base", "pretraining", "question", "cross", "multiple_choice"])
+@pytest.mark.slow
 def test_tuple_has_the_fields_of_the_output_in_order(bert, flatten, name):
     case = bert.cases[name]
     model, inputs = bert.build(case), bert.inputs(case)
@@ -220,7 +221,7 @@ def test_pruned_heads_survive_a_round_trip(tmp_path, ids):
     assert same(model(ids)[0], BertModel.from_pretrained(tmp_path)(ids)[0])
 
 
-@pytest.mark.parametrize("crossing", [False, True])
+@pytest.mark.parametrize("crossing", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_step_by_step_equals_one_pass(ids, crossing):
     model = tiny(BertLMHeadModel, is_decoder=True, add_cross_attention=crossing, initializer_range=0.3)
     rest = {"encoder_hidden_states": Tensor(np.ones((2, 3, 16), np.float32))} if crossing else {}
@@ -279,6 +280,7 @@ def test_chunked_feed_forward_is_the_same(ids):
         model(ids[:, :5])
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_gives_the_same_gradients(ids):
     no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     model = tiny(BertForMaskedLM, **no_dropout).set_train(True)
@@ -329,6 +331,7 @@ def test_wrong_inputs_are_refused(ids):
 
 
 @pytest.mark.parametrize("dtype", [mindspore.bool_, mindspore.int32, mindspore.float32])
+@pytest.mark.slow
 def test_masks_of_any_dtype(ids, dtype):
     model = tiny(BertModel)
     mask = Tensor(np.array([[1, 1, 1, 1, 0, 0], [1] * 6]))

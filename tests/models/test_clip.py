@@ -33,6 +33,7 @@ def test_the_two_rules_for_the_end_of_a_text_disagree_here(clip):
 
 
 @pytest.mark.parametrize("name", ["text", "vision_projection", "both_loss", "single_label"])
+@pytest.mark.slow
 def test_tuple_has_the_fields_of_the_output_in_order(clip, flatten, name):
     case = clip.cases[name]
     model, inputs = clip.build(case), clip.inputs(case)
@@ -49,6 +50,7 @@ def test_parameter_names_are_the_keys_of_the_checkpoint(clip):
     assert set(model.parameters_dict()) == set(load_file(clip.directory / "model.safetensors"))
 
 
+@pytest.mark.slow
 def test_round_trip(clip, tmp_path):
     case = clip.cases["both_loss"]
     model, inputs = CLIPModel.from_pretrained(clip.directory), clip.inputs(case)

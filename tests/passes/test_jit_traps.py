@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from mindspore import Tensor, ops
 from mindspore.graph.api import ms_compile_cache
+from sampling import slow_but
 
 TEXT = """\
 import mindspore
@@ -237,7 +238,7 @@ class World:
         return value, found
 
 
-@pytest.fixture(scope="module", params=sorted(SPELLINGS, reverse=True))
+@pytest.fixture(scope="module", params=slow_but(sorted(SPELLINGS, reverse=True), "mindspore"))
 def world(request, rewrite, tmp_path_factory):
     return World(request.param, rewrite, tmp_path_factory.mktemp("jit_traps"))
 

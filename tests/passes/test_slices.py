@@ -297,7 +297,13 @@ class TestTheHelper:
         assert np.array_equal(found.asnumpy(), wanted)
 
     @pytest.mark.parametrize(
-        ("dtype", "dims"), [("float32", (1, -2, 0)), ("float16", (1,)), ("int64", (1,)), ("bool", (1,))]
+        ("dtype", "dims"),
+        [
+            pytest.param("float32", (1, -2, 0), marks=pytest.mark.slow),
+            ("float16", (1,)),
+            ("int64", (1,)),
+            ("bool", (1,)),
+        ],
     )
     def test_jit(self, narrow, dtype, dims):
         """Every pair of bounds, below, in and beyond an axis of 3, in one graph per axis."""
@@ -401,6 +407,7 @@ class TestBert:
             assert one.tobytes() == other.tobytes()
         return first
 
+    @pytest.mark.slow
     def test_with_and_without_a_cache(self, pair):
         ids = Tensor(np.random.default_rng(0).integers(1, 50, (2, 9)), mindspore.int64)
         self.same(pair, input_ids=ids, labels=ids)

@@ -291,6 +291,7 @@ def generated(model: Any, **how: Any) -> np.ndarray:
     return model.generate(PROMPTS, **{"do_sample": False, "max_new_tokens": 4, **how}).asnumpy()
 
 
+@pytest.mark.slow
 def test_greedy_is_a_loop_of_argmax(writer: Any) -> None:
     text = PROMPTS.asnumpy()
     for _ in range(4):
@@ -468,6 +469,7 @@ PIXELS = Tensor(np.random.default_rng(1).normal(size=(2, 3, 16, 16)).astype(np.f
 WITH_EOS = tensor([[3, 4, 5, 11, 0], [7, 8, 9, 10, 11]])
 
 
+@pytest.mark.slow
 def test_clip_loss_is_its_contrast_and_its_gradient_follows() -> None:
     model = randomized(modeling_clip.CLIPModel(clip_config()))
     inputs = {"input_ids": WITH_EOS, "attention_mask": MASK, "pixel_values": PIXELS, "return_loss": True}
@@ -477,6 +479,7 @@ def test_clip_loss_is_its_contrast_and_its_gradient_follows() -> None:
     check_gradient(model, inputs)
 
 
+@pytest.mark.slow
 def test_clip_towers_give_what_the_whole_model_gives() -> None:
     config = clip_config()
     whole = randomized(modeling_clip.CLIPModel(config))
@@ -501,6 +504,7 @@ def test_clip_towers_give_what_the_whole_model_gives() -> None:
     assert (len(text.hidden_states), len(image.attentions)) == (3, 2)
 
 
+@pytest.mark.slow
 def test_clip_classifies_images() -> None:
     config = clip_config()
     config.num_labels = 3
@@ -520,6 +524,7 @@ def test_saved_weights_come_back(tmp_path: Path, safe: bool) -> None:
     assert np.array_equal(model(**TEXT).logits.asnumpy(), again(**TEXT).logits.asnumpy())
 
 
+@pytest.mark.slow
 def test_saved_clip_comes_back(tmp_path: Path) -> None:
     model = randomized(modeling_clip.CLIPModel(clip_config()))
     model.save_pretrained(str(tmp_path))

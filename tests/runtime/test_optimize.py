@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sampling import slow_but
 
 import rewriter
 from rewriter.errors import RewriterError
@@ -86,7 +87,7 @@ class Case:
         return vars(self.model.encoder)["_graphs"]
 
 
-@pytest.fixture(scope="module", params=["bundled", "mindnlp"])
+@pytest.fixture(scope="module", params=slow_but(["bundled", "mindnlp"], "bundled"))
 def bert(request) -> Case:
     return Case(loader.load(BUNDLED if request.param == "bundled" else MINDNLP))
 

@@ -158,6 +158,7 @@ def lines_of(output: str) -> list[str]:
     return [line for line in output.splitlines() if line.partition(" ")[0] in ("numbers", "graphs")]
 
 
+@pytest.mark.slow
 def test_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("GLOG_v", "3")
