@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import libcst as cst
 
-from rewriter.tree import children, walk
+from rewriter.tree import Resolve, children, walk
 
-Resolve = Callable[[cst.CSTNode], "str | None"]
-"""Returns the qualified name of an expression, or None."""
+from .mint.calls import is_in_place
 
 _NO_TENSOR = ("shape", "ndim", "dtype")
 
@@ -121,7 +120,5 @@ def _written(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield node.target
     elif isinstance(node, (cst.AssignTarget, cst.AnnAssign, cst.For, cst.CompFor)):
         yield from (target.value for target in single_targets(node.target) if isinstance(target, cst.Subscript))
-    elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
-        name = node.func.attr.value
-        if name == "assign" or (name.endswith("_") and not name.endswith("__")):
-            yield node.func.value
+    elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and is_in_place(node):
+        yield node.func.value

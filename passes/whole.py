@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import libcst as cst
 
 from rewriter.dataflow import target_names
-from rewriter.tree import children, is_a
-
-Resolve = Callable[[cst.CSTNode], "str | None"]
-"""Returns the qualified name of an expression, or None."""
+from rewriter.tree import Resolve, children, is_a
 
 _ARITHMETIC = (cst.Add, cst.Subtract, cst.Multiply, cst.FloorDivide)
 _AUGMENTED = (cst.AddAssign, cst.SubtractAssign, cst.MultiplyAssign, cst.FloorDivideAssign)

@@ -247,7 +247,7 @@ class _EquivalencePlan(_Plan):
         key = (original, options)
         try:
             if key not in _kept(config):
-                from .equivalence.session import choose_cases
+                from .equivalence.run import choose_cases
 
                 _kept(config)[key] = choose_cases(
                     original,

@@ -11,7 +11,7 @@ import builtins
 import dataclasses
 import symtable
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any, TypeGuard, TypeVar, cast
 
@@ -21,6 +21,8 @@ from libcst.metadata import GlobalScope, MetadataWrapper, QualifiedNameSource, S
 from .source import SourceFile
 
 Node = TypeVar("Node", bound=cst.CSTNode)
+Resolve = Callable[[cst.CSTNode], str | None]
+"""Returns the qualified name of an expression, or None."""
 NodeMap = Mapping[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement] | cst.RemovalSentinel]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from rewriter.tree import children, is_a
+from rewriter.tree import children, is_a, walk
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def _calls(tree: cst.Module) -> Iterator[Found]:
 
 def writes_in_place(function: cst.FunctionDef | None, tree: cst.Module) -> bool:
     """Return whether a function, or the file where there is none, writes into a tensor that exists already."""
-    return any(_writes(node) for node in _nodes(function or tree))
+    return any(_writes(node) for node in walk(function or tree))
 
 
 def _writes(node: cst.CSTNode) -> bool:
@@ -54,15 +54,10 @@ def _writes(node: cst.CSTNode) -> bool:
         return True
     if isinstance(node, cst.AssignTarget):
         return isinstance(node.target, cst.Subscript)
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
-        name = node.func.attr.value
-        return name == "assign" or (name.endswith("_") and not name.endswith("__"))
-    return False
+    return isinstance(node, cst.Call) and is_in_place(node)
 
 
-def _nodes(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    stack: list[cst.CSTNode] = [root]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(children(node))
+def is_in_place(call: cst.Call) -> bool:
+    """Return whether a call is one of a method that writes into its object: `x.add_(1)`, `x.assign(y)`."""
+    name = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
+    return name == "assign" or (name.endswith("_") and not name.endswith("__"))

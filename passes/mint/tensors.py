@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import libcst as cst
 
-from rewriter.tree import children, is_a
+from rewriter.tree import Resolve, children, is_a
 
 from .table import Table
-
-Resolve = Callable[[cst.CSTNode], "str | None"]
-"""Returns the qualified name of an expression, or None."""
 
 
 class Tensors:

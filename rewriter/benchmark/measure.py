@@ -171,5 +171,6 @@ def _first_tensor(value: Any) -> Any:
 
 def _encoders(twin: Any) -> list[str]:
     """Return the dotted names of the submodules with compiled methods, which have run once."""
-    named = twin.named_modules() if hasattr(twin, "named_modules") else twin.cells_and_names()
-    return [name for name, module in named if "_graphs" in vars(module)]
+    from ..equivalence import weights
+
+    return [name for name, module in weights.modules(twin) if "_graphs" in vars(module)]

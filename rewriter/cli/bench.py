@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import JsonOption
+from .options import JsonOption, OriginalArgument
 from .session import reporting
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    original: Annotated[str, typer.Argument(metavar="ORIGINAL", help="A path or a dotted module.")],
+    original: OriginalArgument,
     rewritten: Annotated[str, typer.Argument(metavar="REWRITTEN", help="A path or a dotted module.")],
     size: Annotated[
         str, typer.Option(help="base: the configuration's defaults (BERT-base, CLIP ViT-B/32); tiny: two small layers.")

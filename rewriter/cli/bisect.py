@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import JsonOption, NoPluginOption, PluginOption, choose
+from .options import (
+    FullOption,
+    JsonOption,
+    NoPluginOption,
+    OriginalArgument,
+    PluginOption,
+    RewrittenArgument,
+    SeedOption,
+    choose,
+)
 from .session import reporting
 
 if TYPE_CHECKING:
@@ -17,12 +26,10 @@ if TYPE_CHECKING:
 
 
 def command(
-    original: Annotated[str, typer.Argument(metavar="ORIGINAL", help="A path or a dotted module.")],
-    rewritten: Annotated[
-        str, typer.Argument(metavar="REWRITTEN", help="A path or a dotted module; hand-edited is fine.")
-    ],
-    full: Annotated[bool, typer.Option("--full/--quick", help="All cases, or a covering choice of them.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of weights and inputs.")] = 0,
+    original: OriginalArgument,
+    rewritten: RewrittenArgument,
+    full: FullOption = False,
+    seed: SeedOption = 0,
     case: Annotated[list[str] | None, typer.Option("--case", metavar="ID", help="Only this case counts.")] = None,
     tolerance: Annotated[
         float | None, typer.Option(help="Largest error allowed, relative to max(1, |value|), as for verify.")

@@ -14,6 +14,12 @@ from ..targets import Device, Target
 if TYPE_CHECKING:
     from ..plugins import PluginHost
 
+OriginalArgument = Annotated[str, typer.Argument(metavar="ORIGINAL", help="A path or a dotted module.")]
+RewrittenArgument = Annotated[
+    str, typer.Argument(metavar="REWRITTEN", help="A path or a dotted module; hand-edited is fine.")
+]
+FullOption = Annotated[bool, typer.Option("--full/--quick", help="All cases, or a covering choice of them.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of weights and inputs.")]
 PluginOption = Annotated[
     list[str] | None, typer.Option("--plugin", metavar="FILE_OR_MODULE", help="Load a plugin. May be given again.")
 ]

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RewriterError
-from .options import JsonOption, NoPluginOption, PluginOption, choose
+from .options import (
+    FullOption,
+    JsonOption,
+    NoPluginOption,
+    OriginalArgument,
+    PluginOption,
+    RewrittenArgument,
+    SeedOption,
+    choose,
+)
 from .session import reporting
 
 if TYPE_CHECKING:
@@ -23,12 +32,10 @@ FAILURES = "rewriter-failures"
 
 
 def command(
-    original: Annotated[str, typer.Argument(metavar="ORIGINAL", help="A path or a dotted module.")],
-    rewritten: Annotated[
-        str, typer.Argument(metavar="REWRITTEN", help="A path or a dotted module; hand-edited is fine.")
-    ],
-    full: Annotated[bool, typer.Option("--full/--quick", help="All cases, or a covering choice of them.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of weights and inputs.")] = 0,
+    original: OriginalArgument,
+    rewritten: RewrittenArgument,
+    full: FullOption = False,
+    seed: SeedOption = 0,
     case: Annotated[list[str] | None, typer.Option("--case", metavar="ID", help="Run only this case.")] = None,
     list_cases: Annotated[bool, typer.Option("--list-cases", help="List the cases and run none.")] = False,
     tolerance: Annotated[
@@ -124,6 +131,7 @@ def prove(
     """
     from ..equivalence import list_cases, verify
     from ..equivalence.render import render, render_cases
+    from ..equivalence.trial import stem
 
     level = "full" if full else "quick"
     if listing:
@@ -147,15 +155,10 @@ def prove(
     render(verdict, report.console, verbose=verbose)
     report.worsen(0 if verdict.ok else 1)
     if reproduce and verdict.failing:
-        folder = Path(reproducer) if reproducer is not None else Path(FAILURES, _name(original))
+        folder = Path(reproducer) if reproducer is not None else Path(FAILURES, stem(original))
         _reproduce(verdict, folder, report, adapters, plugins)
     if html is not None:
         _write_page(verdict, html, report)
-
-
-def _name(original: str) -> str:
-    """Return what a modeling file is called: `modeling_bert`, for a path and for a dotted name."""
-    return Path(original).stem if original.endswith(".py") else original.rpartition(".")[2]
 
 
 def _reproduce(

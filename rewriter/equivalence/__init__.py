@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .verify import list_cases, verify
+from .run import list_cases
+from .verify import verify
 
 __all__ = ["list_cases", "verify"]

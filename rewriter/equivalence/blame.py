@@ -15,8 +15,8 @@ from ..errors import RewriterError
 from ..passes import Evidence
 from ..runtime import loader
 from .adapters import ModelAdapter
-from .bisection import Symptoms, culprits
-from .trial import Trials, telling_cases
+from .bisection import culprits
+from .trial import Trials, harm, telling_cases
 from .verdict import Verdict
 
 
@@ -113,26 +113,18 @@ def _search(
         found = trials.look(tree.bytes, cases, fail_fast=True).evidence
         return {name: item for name, item in found.items() if not name.startswith("surface")}
 
-    def symptoms(some: Sequence[Change]) -> Symptoms:
-        return frozenset(seen(some))
-
-    if not symptoms(every):
+    if not seen(every):
         raise RewriterError(
             "the difference is gone when the rewritten file lies beside the original, so it is not in its text",
             hint="Compare what the two files import by `from .`.",
             exit_code=1,
         )
-    found = culprits(every, symptoms, harmless=lambda change: change.adds)
+    found = culprits(every, lambda some: frozenset(seen(some)), harmless=lambda change: change.adds)
     if not found.equal:
         raise RewriterError("a copy of the original does not answer as the original does", exit_code=1)
 
-    def evidence(group: Sequence[Change]) -> Evidence:
-        for others in ([change for change in every if change.adds], []):
-            if told := seen([*others, *group]):
-                return next(iter(told.values()))
-        return Evidence("rewritten file", "fails once the other guilty changes are gone")
-
-    guilty = tuple(Guilty(group, evidence(group)) for group in found.groups)
+    unclear = Evidence("rewritten file", "fails once the other guilty changes are gone")
+    guilty = tuple(Guilty(group, harm(group, every, seen, unclear)) for group in found.groups)
     return Blame(verdict, guilty, len(found.kept), trials.count)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +12,6 @@ from .actions import ACTIONS
 from .adapters import ModelAdapter, config_class, forward_parameters, model_classes, takes
 from .cases import (
     AFTER,
-    CALL,
     DROPOUT,
     GRADIENTS,
     MASKS,
@@ -25,9 +24,9 @@ from .cases import (
     pairwise,
     random_for,
 )
-from .text_like import BY_CONFIGURATION, CONFIGURED, flags_of, story
+from .text_like import BY_CONFIGURATION, CONFIGURED, FLAGS, LABELS, Points, class_labels, flags_of, story, what_is_done
 
-HIDDEN, VOCABULARY, LONGEST, IMAGE, PATCH, PROJECTION, LABELS = 32, 99, 16, 32, 8, 24, 3
+HIDDEN, VOCABULARY, LONGEST, IMAGE, PATCH, PROJECTION = 32, 99, 16, 32, 8, 24
 BEGIN, HIGHEST = VOCABULARY - 2, VOCABULARY - 1
 END = VOCABULARY // 2
 """Not the highest id, so that the two rules for the end of a text differ."""
@@ -105,7 +104,6 @@ QUICK_LABELS: tuple[Axes, ...] = (
     {"labels": 1, "dict": 0, "attn": 1, "hidden": 0, "light": 1},
 )
 
-FLAGS = {"attn": (0, 1), "hidden": (0, 1), "dict": (1, 0)}
 FULL_TEXT = {"mask": MASKS, "batch": (3, 1), "seq": (5, 1, LONGEST), **FLAGS, "positions": (0, 1)}
 FULL_IMAGE = {"batch": (3, 1), **FLAGS}
 FULL_BOTH = {**FULL_TEXT, "images": (3, 1), "loss": (0, 1)}
@@ -144,7 +142,7 @@ class ClipLike(ModelAdapter):
                 yield make_case(model_class, axes, settings, seed)
 
 
-def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any]]]:
+def _points(model_class: type, level: str) -> Points:
     parameters = forward_parameters(model_class)
     text, image = "input_ids" in parameters, "pixel_values" in parameters
     full = level == "full"
@@ -171,7 +169,7 @@ def _points(model_class: type, level: str) -> Iterator[tuple[Axes, dict[str, Any
     yield from ((axes, {**BY_CONFIGURATION, **SHALLOW}) for axes in CONFIGURED)
 
 
-def _head_points(model_class: type, text: bool, full: bool) -> Iterator[tuple[Axes, dict[str, Any]]]:
+def _head_points(model_class: type, text: bool, full: bool) -> Points:
     labels = "labels" in forward_parameters(model_class)
     quick = QUICK_PROJECTED_TEXT if text else QUICK_LABELS if labels else QUICK_PROJECTED_IMAGE
     yield from ((axes, SHALLOW) for axes in quick)
@@ -201,11 +199,7 @@ def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: 
         settings=dict(settings),
         description="the end of the text is its highest id" if "end" in axes else "",
         method=method,
-        raises="wrong" in axes,
-        scenario=axes.get("scenario", CALL),
-        action=axes.get("action", ""),
-        dtype=axes.get("dtype", ""),
-        light=bool(axes.get("light")),
+        **what_is_done(axes),
     )
 
 
@@ -239,12 +233,7 @@ def _inputs(
         width = IMAGE - PATCH if axes.get("wrong") == "image-size" else IMAGE
         inputs["pixel_values"] = random.standard_normal((images, 3, IMAGE, width)).astype(np.float32)
     if axes.get("labels"):
-        if axes.get("problem") == "regression":
-            inputs["labels"] = random.standard_normal((batch,)).astype(np.float32)
-        elif axes.get("problem") == "multi-label":
-            inputs["labels"] = random.integers(0, 2, (batch, LABELS)).astype(np.float32)
-        else:
-            inputs["labels"] = random.integers(0, LABELS, (batch,))
+        inputs["labels"] = class_labels(axes, batch, random)
     return inputs
 
 

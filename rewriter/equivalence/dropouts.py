@@ -10,6 +10,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from . import weights
+
 Place = tuple[str, str]
 """Path of the module, attribute."""
 NO_DROPOUT: Place = ("", "")
@@ -19,7 +21,7 @@ NO_DROPOUT: Place = ("", "")
 def places(model: Any) -> list[Place]:
     """Return the dropouts of a model whose probability is above 0, in the order of its modules."""
     found = []
-    for path, module in _modules(model):
+    for path, module in weights.modules(model):
         for name, value in list(vars(module).items()):
             is_layer = name == "p" and "dropout" in type(module).__name__.lower()
             if (is_layer or "dropout" in name.lower()) and isinstance(value, float) and value > 0:
@@ -30,7 +32,7 @@ def places(model: Any) -> list[Place]:
 @contextlib.contextmanager
 def only(model: Any, place: Place) -> Iterator[None]:
     """Switch off all dropouts of a model but one meanwhile."""
-    modules = dict(_modules(model))
+    modules = dict(weights.modules(model))
     before = {other: getattr(modules[other[0]], other[1]) for other in places(model)}
     try:
         for path, name in before:
@@ -40,7 +42,3 @@ def only(model: Any, place: Place) -> Iterator[None]:
     finally:
         for (path, name), value in before.items():
             setattr(modules[path], name, value)
-
-
-def _modules(model: Any) -> Iterator[tuple[str, Any]]:
-    yield from model.named_modules() if hasattr(model, "named_modules") else model.cells_and_names()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from ..errors import RewriterError
 from ..passes import Evidence
 from ..pipeline import Gate, Result, RolledBack, Step
 from .adapters import ModelAdapter
-from .bisection import Symptoms, culprits
-from .trial import Finding, Trials, telling_cases
+from .bisection import culprits
+from .trial import Finding, Trials, harm, telling_cases
 from .verdict import Verdict
 
 ROUNDS = 4
@@ -121,13 +121,15 @@ class _PassGate:
         found = changes(step.before, step.after)
         known = self._evidence(step, step.before).keys()
 
-        def symptoms(some: Sequence[Change]) -> Symptoms:
-            return frozenset(self._evidence(step, _made(step, found, some)).keys() - known)
+        def seen(some: Sequence[Change]) -> dict[str, Evidence]:
+            told = self._evidence(step, _made(step, found, some))
+            return {symptom: evidence for symptom, evidence in told.items() if symptom not in known}
 
-        search = culprits(found, symptoms, harmless=lambda change: change.adds)
+        search = culprits(found, lambda some: frozenset(seen(some)), harmless=lambda change: change.adds)
         if not search.groups:
             return step.after, ()
-        guilty = [RolledBack(group, self._why(step, group, found, known)) for group in search.groups]
+        unclear = Evidence("rewritten file", "fails together with other changes", ", ".join(self._cases))
+        guilty = [RolledBack(group, harm(group, found, seen, unclear)) for group in search.groups]
         orphans = _orphans(step, search.kept, [change for group in search.groups for change in group])
         guilty[-1] = replace(guilty[-1], orphans=tuple(orphans))
         kept = [change for change in search.kept if change not in orphans]
@@ -140,15 +142,6 @@ class _PassGate:
             return found
         finished = self._trials.look(step.finish(tree), self._cases, fail_fast=True).evidence
         return {f"compiled: {symptom}": evidence for symptom, evidence in finished.items()}
-
-    def _why(self, step: Step, group: Sequence[Change], every: Sequence[Change], known: Set[str]) -> Evidence:
-        """Return what a group breaks, made alone with what only adds."""
-        for others in ([change for change in every if change.adds], []):
-            found = self._evidence(step, _made(step, every, [*others, *group]))
-            told = [evidence for symptom, evidence in found.items() if symptom not in known]
-            if told:
-                return told[0]
-        return Evidence("rewritten file", "fails together with other changes", ", ".join(self._cases))
 
 
 def _made(step: Step, every: Sequence[Change], some: Sequence[Change]) -> cst.Module:

@@ -82,7 +82,7 @@ def record(adapter: ModelAdapter, module: ModuleType, case: Case, methods: Mappi
         Exception: Whatever building or running the model raises.
     """
     model = _build(adapter, module, case)
-    paths = {id(part): path for path, part in reversed(_parts(model).items())}
+    paths = {id(part): path for path, part in reversed(dict(weights.modules(model)).items())}
     calls: dict[tuple[str, str], Call] = {}
     with _watched(module, methods, lambda call: calls.setdefault((call.owner, call.method), call), case, paths):
         outcome = outcome_of(model, lambda: model(**tensors_of(case), **case.flags))
@@ -105,12 +105,12 @@ def compile_call(adapter: ModelAdapter, module: ModuleType, call: Call) -> Refus
     """Compile one call under STRICT, on a model of its own; return why that is refused, or None."""
     import mindspore
 
-    target = _parts(_build(adapter, module, call.case))[call.path]
+    target = dict(weights.modules(_build(adapter, module, call.case)))[call.path]
     method = inspect.unwrap(vars(getattr(module, call.owner))[call.method])
     # A module that is called has its attributes read before branches are followed; `self` as an argument has not. A
     # forward is called as a module by those around it, a method that a pass took out of it as our wrapper does.
     as_module = call.method in FORWARD_NAMES and type(target).__name__ == call.owner
-    for part in _parts(target).values():
+    for _, part in weights.modules(target):
         if not hasattr(part, "construct"):
             vars(part)[_GRAPH_CLASS] = True  # lets the compiler enter a mindnlp module
     keywords = call.keywords
@@ -149,11 +149,6 @@ def _build(adapter: ModelAdapter, module: ModuleType, case: Case) -> Any:
     model = adapter.build(module, case.model, case.settings)
     weights.set_training(model, False)
     return model
-
-
-def _parts(model: Any) -> dict[str, Any]:
-    """Return path → module for a model and all modules below it."""
-    return dict(model.cells_and_names() if hasattr(model, "cells_and_names") else model.named_modules())
 
 
 def _modules_of(item: type) -> bool:

@@ -35,11 +35,12 @@ from .adapters import ModelAdapter, find_adapter
 from .cases import CALL, Array, Case
 from .compiled import Observed
 from .policy import Policy
+from .run import list_cases
 from .scenarios import SCENARIOS
 from .statistics import Status
 from .subject import Subject
 from .verdict import CaseResult, Verdict
-from .verify import list_cases, verify
+from .verify import verify
 
 MOST = 3
 """So many of the failing cases are written by `write_worst`."""

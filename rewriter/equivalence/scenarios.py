@@ -20,7 +20,7 @@ from .dropouts import NO_DROPOUT, Place
 from .questions import generated, gradients
 from .stand_ins import missing_kernel, standing_in
 from .statistics import OutputDifference, Status, compare
-from .subject import Outcome, Subject, compare_outcomes, first_line, forget_errors, settled
+from .subject import Outcome, Subject, attempt, compare_outcomes, first_line
 from .verdict import EAGER, JIT, CaseResult, ModeResult
 
 Scenario = Callable[[Subject, Case, Observed], CaseResult]
@@ -151,7 +151,8 @@ def after(subject: Subject, case: Case, seen: Observed) -> CaseResult:
     modes: tuple[ModeResult, ...] = ()
     if action.calls:
         modes = pair.compare(pair.ask_original(case), case, seen)
-    expected, actual = _done(pair.original, case), _done(pair.rewritten, case)
+    expected = attempt(lambda: action.run(pair.original, case))
+    actual = attempt(lambda: action.run(pair.rewritten, case))
     found = compare_outcomes(expected, actual, pair.policy)
     found += [_structure(f"after {case.action}: {line}") for line in weights.differences(pair.original, pair.rewritten)]
     modes = (*modes, ModeResult(EAGER, tuple(found)))
@@ -160,14 +161,6 @@ def after(subject: Subject, case: Case, seen: Observed) -> CaseResult:
         pair.draw_weights(pair.seed + 2)  # what is new was drawn at random
         modes = (*modes, *pair.compare(pair.ask_original(case), case, seen))
     return CaseResult(case.id, case.model, _by_mode(modes), note=note)
-
-
-def _done(model: Any, case: Case) -> Outcome:
-    try:
-        return Outcome(settled(ACTIONS[case.action].run(model, case)))
-    except Exception as error:  # whatever a model raises is what is compared
-        forget_errors()
-        return Outcome(error=error)
 
 
 def _by_mode(results: tuple[ModeResult, ...]) -> tuple[ModeResult, ...]:

@@ -228,17 +228,21 @@ def outcome_of(model: Any, run: Callable[[], Any]) -> Outcome:
     """Do something with a model, wait for the numbers, and put its configuration back afterwards."""
     config = vars(model.config) if hasattr(model, "config") else {}
     before = dict(config)
-    value, failure = None, None
-    try:
-        value = settled(run())
-    except Exception as error:  # whatever a model raises is what is compared
-        failure = error
-        forget_errors()
+    outcome = attempt(run)
     changed = {name: config[name] for name in config if name not in before or config[name] is not before[name]}
     gone = {name: None for name in before if name not in config}
     config.clear()
     config.update(before)
-    return Outcome(value, failure, {**changed, **gone})
+    return replace(outcome, settings={**changed, **gone})
+
+
+def attempt(run: Callable[[], Any]) -> Outcome:
+    """Do something, and wait for the numbers."""
+    try:
+        return Outcome(settled(run()))
+    except Exception as error:  # whatever a model raises is what is compared
+        forget_errors()
+        return Outcome(error=error)
 
 
 def tensors_of(case: Case) -> dict[str, Any]:

@@ -165,7 +165,7 @@ class TextLike(ModelAdapter):
 
 
 Points = Iterator[tuple[Axes, dict[str, Any]]]
-"""Points of the matrix, each with what its configuration has besides `SMALL`."""
+"""Points of the matrix, each with what its configuration has besides the small one that is built."""
 
 
 def _points(model_class: type, level: str) -> Points:
@@ -259,11 +259,7 @@ def make_case(model_class: type, axes: Axes, settings: Mapping[str, Any], seed: 
         flags=flags_of(axes, parameters),
         settings=dict(settings),
         description=_description(axes, settings),
-        raises="wrong" in axes,
-        scenario=axes.get("scenario", CALL),
-        action=axes.get("action", ""),
-        dtype=axes.get("dtype", ""),
-        light=bool(axes.get("light")),
+        **what_is_done(axes),
     )
 
 
@@ -289,6 +285,21 @@ def flags_of(axes: Axes, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that are not tensors; an axis that is absent or None leaves its argument out."""
     names = {"attn": "output_attentions", "hidden": "output_hidden_states", "dict": "return_dict", "cache": "use_cache"}
     return {name: bool(axes[axis]) for axis, name in names.items() if axes.get(axis) is not None and name in parameters}
+
+
+def what_is_done(axes: Axes) -> dict[str, Any]:
+    """Return the fields of a case that its axes alone tell."""
+    texts = {"scenario": axes.get("scenario", CALL), "action": axes.get("action", ""), "dtype": axes.get("dtype", "")}
+    return {**texts, "raises": "wrong" in axes, "light": bool(axes.get("light"))}
+
+
+def class_labels(axes: Axes, batch: int, random: np.random.Generator) -> Array:
+    """Return the labels of a head that classifies whole inputs: a class each, or what else its problem asks for."""
+    if axes.get("problem") == "regression":
+        return random.standard_normal((batch,)).astype(np.float32)
+    if axes.get("problem") == "multi-label":
+        return random.integers(0, 2, (batch, LABELS)).astype(np.float32)
+    return random.integers(0, LABELS, (batch,))
 
 
 def _description(axes: Axes, settings: Mapping[str, Any]) -> str:
@@ -372,12 +383,8 @@ def _labels(model_class: type, axes: Axes, batch: int, length: int, random: np.r
         return {key: random.integers(0, length, (batch,)) for key in ("start_positions", "end_positions")}
     if "next_sentence_label" in parameters:
         labels["next_sentence_label"] = random.integers(0, 2, (batch,))
-    if axes.get("problem") == "regression":
-        labels["labels"] = random.standard_normal((batch,)).astype(np.float32)
-    elif axes.get("problem") == "multi-label":
-        labels["labels"] = random.integers(0, 2, (batch, LABELS)).astype(np.float32)
-    elif "SequenceClassification" in name:
-        labels["labels"] = random.integers(0, LABELS, (batch,))
+    if "SequenceClassification" in name:
+        labels["labels"] = class_labels(axes, batch, random)
     elif "MultipleChoice" in name or "NextSentence" in name:
         labels["labels"] = random.integers(0, 2, (batch,))
     elif "TokenClassification" in name:

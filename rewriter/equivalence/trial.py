@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import equivalence
+from ..changes import Change
 from ..errors import RewriterError
 from ..passes import Evidence
 from ..runtime import loader
@@ -99,7 +100,7 @@ class Trials:
 
     def _try(self, data: bytes, digest: str, cases: Sequence[str] | None, fail_fast: bool) -> Finding:
         self.count += 1
-        path = self._folder / f"{_stem(self._original)}_{digest}.py"
+        path = self._folder / f"{stem(self._original)}_{digest}.py"
         path.write_bytes(data)
         try:
             verdict = equivalence.verify(
@@ -133,6 +134,30 @@ class Trials:
         except RewriterError as error:
             return dict([_import_failure(error, path)])
         return None
+
+
+def harm(
+    group: Sequence[Change],
+    every: Sequence[Change],
+    look: Callable[[list[Change]], Mapping[str, Evidence]],
+    otherwise: Evidence,
+) -> Evidence:
+    """Return what a group of changes breaks.
+
+    Args:
+        group: The changes.
+        every: All changes; those that only add are made with the group, and when that shows nothing, are not.
+        look: Makes some changes, and says what is wrong then.
+        otherwise: What to return when neither shows anything.
+    """
+    found = (look([*others, *group]) for others in ([change for change in every if change.adds], []))
+    return next((evidence for told in found for evidence in told.values()), otherwise)
+
+
+def stem(spec: str | Path) -> str:
+    """Return what a modeling file is called: `modeling_bert`, for a path and for a dotted name."""
+    name = str(spec)
+    return Path(name).stem if name.endswith(".py") else name.rpartition(".")[2]
 
 
 def telling_cases(verdict: Verdict) -> list[str]:
@@ -187,8 +212,3 @@ def _import_failure(error: RewriterError, path: Path) -> tuple[str, Evidence]:
 def _worded(message: str) -> str:
     """Return a message without what varies from one candidate to the next: numbers, lines and addresses."""
     return re.sub(r"0x[0-9a-f]+|\d+", "", message)
-
-
-def _stem(original: str | Path) -> str:
-    name = str(original)
-    return Path(name).stem if name.endswith(".py") else name.rpartition(".")[2]

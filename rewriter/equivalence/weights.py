@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,11 @@ def tensors(model: Any) -> dict[str, Any]:
     return dict(model.parameters_dict())
 
 
+def modules(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (path, module) for a model and the modules below it; mindnlp's have both methods, and they agree."""
+    yield from model.named_modules() if hasattr(model, "named_modules") else model.cells_and_names()
+
+
 def layout(model: Any) -> dict[str, tuple[tuple[int, ...], str]]:
     """Return checkpoint key → (shape, dtype), in the order of a checkpoint."""
     return {key: (tuple(tensor.shape), str(tensor.dtype)) for key, tensor in tensors(model).items()}
@@ -27,7 +32,7 @@ def layout(model: Any) -> dict[str, tuple[tuple[int, ...], str]]:
 def constants(model: Any) -> dict[str, tuple[tuple[int, ...], str]]:
     """Return path → (shape, dtype) of the tensors that modules keep besides: position ids, masks made once."""
     found = {}
-    for path, module in model.named_modules() if hasattr(model, "named_modules") else model.cells_and_names():
+    for path, module in modules(model):
         for name, value in {**vars(module), **vars(module).get("_buffers", {})}.items():
             if hasattr(value, "asnumpy") and type(value).__name__ != "Parameter":
                 found[f"{path}.{name}".lstrip(".")] = (tuple(value.shape), str(value.dtype))
