@@ -18,10 +18,14 @@ def rewriter_passes() -> Iterable[Pass]:
     from .functional_layers import FunctionalLayers
     from .imports import Imports
     from .jit import Jit
+    from .linear import Linear
+    from .masks import Masks
     from .mint import MintPass
     from .module_loops import ModuleLoops
     from .no_del import NoDel
+    from .patches import Patches
     from .slices import Slices
+    from .whole_graph import WholeGraph
 
     return (
         DefineNames(),
@@ -32,8 +36,12 @@ def rewriter_passes() -> Iterable[Pass]:
         FunctionalLayers(),
         Imports(),
         Jit(),
+        Linear(),
+        Masks(),
         MintPass(),
         ModuleLoops(),
         NoDel(),
+        Patches(),
         Slices(),
+        WholeGraph(),
     )

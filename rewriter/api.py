@@ -13,7 +13,7 @@ from . import source as source_layer
 from .errors import RewriterError
 from .passes import Pass
 from .pipeline import Result
-from .targets import Device, Target
+from .targets import Device, Scope, Target
 
 if TYPE_CHECKING:
     from .plugins import PluginHost
@@ -46,6 +46,7 @@ def rewrite(
     passes: Sequence[str] = (),
     target: str = "portable",
     mindspore: str | None = None,
+    scope: str = "model",
     plugin_files: Iterable[str] = (),
     standalone: bool = True,
 ) -> Result:
@@ -56,6 +57,7 @@ def rewrite(
         passes: Names of the passes to run; the default ones when empty.
         target: `portable`, `cpu`, `gpu` or `ascend`.
         mindspore: Version the result is for; the installed one when None.
+        scope: How much of a model is one graph: `model` or `encoder`.
         plugin_files: Further plugins, as files or modules.
         standalone: Make relative imports absolute, for a result that lies outside the package of the original.
 
@@ -67,6 +69,8 @@ def rewrite(
     """
     if target not in [device.value for device in Device]:
         raise RewriterError(f"target '{target}': there are {', '.join(device.value for device in Device)}")
+    if scope not in [size.value for size in Scope]:
+        raise RewriterError(f"scope '{scope}': there are {', '.join(size.value for size in Scope)}")
     host = plugins.load(tuple(plugin_files))
     if isinstance(source, str) and "\n" in source:
         parsed = source_layer.parse(_encoded(source), name="<text>")
@@ -78,7 +82,7 @@ def rewrite(
     return pipeline.run(
         parsed,
         select(host, passes),
-        Target.parse(target, mindspore),
+        Target.parse(target, mindspore, scope),
         dialects=host.dialects(),
         standalone=standalone,
         progress=lambda name: host.tell("rewriter_before_pass", name=name, filename=parsed.name),

@@ -67,7 +67,7 @@ class PassContext:
 
     def qualified_name(self, node: cst.CSTNode) -> str | None:
         """Return what an expression stands for by its imports (`mindspore.ops.cat`), or None; see `Names.qualified`."""
-        return self.facts.names.qualified(node)
+        return self.facts.names.qualified(node) or self.imports.qualified(node)
 
     def mentions(self, *words: str) -> bool:
         """Tell whether one of `words` occurs anywhere in the file as it was read, comments included.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
-from .tree import Names, bound_name, children, identifiers
+from .tree import Names, bound_name, children, dotted_name, identifiers
 from .tree import replace as replace_nodes
 
 IMPORTABLE_ROOTS = ("mindspore.mint", "mindspore.ops", "mindspore.nn", "mindnlp.core.nn", "mindnlp.core.ops")
@@ -38,6 +38,11 @@ class ImportPlan:
         if local is None:
             local = self.wanted[root] = _free_name(root, tree)
         return f"{local}.{rest}" if rest else local
+
+    def qualified(self, node: cst.CSTNode) -> str | None:
+        """Return what an expression stands for by an import that is still to come; see `PassContext.qualified_name`."""
+        root, dot, rest = (dotted_name(node) or "").partition(".")
+        return next((wanted + dot + rest for wanted, local in self.wanted.items() if local == root), None)
 
     def apply(self, tree: cst.Module) -> cst.Module:
         """Return `tree` with the wanted imports put after its last import of the same top-level package."""

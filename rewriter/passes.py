@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import libcst as cst
 
+from .targets import Scope
+
 if TYPE_CHECKING:
     from .context import PassContext
 
@@ -126,6 +128,7 @@ class Pass(ABC):
 
     name: ClassVar[str]
     kind: ClassVar[Kind] = Kind.SOURCE
+    scope: ClassVar[Scope] = Scope.ENCODER
     safety: ClassVar[Safety] = Safety.EXACT
     after: ClassVar[tuple[str, ...]] = ()
     before: ClassVar[tuple[str, ...]] = ()

@@ -19,7 +19,7 @@ from .imports import ImportPlan, drop_unused
 from .ordering import ordered
 from .passes import Evidence, Failure, Kind, Outcome, Pass, PassReport, Safety, Site
 from .source import SourceFile, collector_paused, is_python
-from .targets import Target
+from .targets import Scope, Target
 from .tree import identifiers, walk
 
 
@@ -144,7 +144,8 @@ def run(
         RewriterError: The file is not a modeling file of a supported dialect, or nested too deeply to be worked on.
     """
     try:
-        return _run(source, ordered(passes), target, dialects, standalone, progress, done, gate)
+        wanted = [item for item in passes if target.scope is Scope.MODEL or item.scope is not Scope.MODEL]
+        return _run(source, ordered(wanted), target, dialects, standalone, progress, done, gate)
     except RecursionError:
         raise RewriterError(f"{source.name}: an expression or block is nested too deeply") from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RewriterError
-from .targets import Device
+from .targets import Device, Scope
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,6 +24,7 @@ class Settings:
         passes: Names of the passes to run; empty for the default ones.
         target: Device.
         mindspore: Version; None for the installed one.
+        scope: How much of a model is one graph.
         plugins: Plugin files (relative to the pyproject.toml) and modules.
         no_plugins: Names of plugins not to load.
     """
@@ -31,6 +32,7 @@ class Settings:
     passes: tuple[str, ...] = ()
     target: Device = Device.PORTABLE
     mindspore: str | None = None
+    scope: Scope = Scope.MODEL
     plugins: tuple[str, ...] = ()
     no_plugins: tuple[str, ...] = ()
 

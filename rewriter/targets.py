@@ -1,4 +1,4 @@
-"""Targets: the device and the MindSpore version that a result is written for."""
+"""Targets: the device, the MindSpore version and the size of graph that a result is written for."""
 
 from __future__ import annotations
 
@@ -19,24 +19,35 @@ class Device(str, Enum):
     ASCEND = "ascend"
 
 
+class Scope(str, Enum):
+    """How much of a model a graph is to hold."""
+
+    ENCODER = "encoder"
+    """The loop over its layers."""
+    MODEL = "model"
+    """All that it computes: embeddings, masks, layers, pooler and head."""
+
+
 NEWEST = Version("2.10.0")
 """The newest MindSpore that was tried; the target where none is installed."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A device and a MindSpore version.
+    """A device, a MindSpore version and a size of graph.
 
     Attributes:
         device: Where the result runs.
         mindspore: The MindSpore version whose API the result may use.
+        scope: How much of a model is compiled as one graph.
     """
 
     device: Device = Device.PORTABLE
     mindspore: Version = NEWEST
+    scope: Scope = Scope.MODEL
 
     @classmethod
-    def parse(cls, device: str, mindspore: str | None) -> Target:
+    def parse(cls, device: str, mindspore: str | None, scope: str = Scope.MODEL.value) -> Target:
         """Build a target from command-line words.
 
         Raises:
@@ -48,7 +59,7 @@ class Target:
             raise RewriterError(
                 f"--mindspore {mindspore}: not a version number", hint="Write it like 2.10.0."
             ) from None
-        return cls(Device(device), version)
+        return cls(Device(device), version, Scope(scope))
 
 
 def installed_mindspore() -> Version:

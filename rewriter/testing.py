@@ -349,7 +349,7 @@ class _CompiledCheck(_SessionCheck):
         if not methods:
             pytest.skip("the rewritten file compiles nothing")
         slow = [
-            f"\n  {item.method} ran uncompiled in {item.uncompiled} of {item.calls} calls: {item.refused[0][0]}"
+            f"\n  {item.method} ran uncompiled in {item.uncompiled} of {item.own} calls: {item.refused[0][0]}"
             for item in methods
             if item.uncompiled
         ]

@@ -16,6 +16,7 @@ from .options import (
     NoPluginOption,
     PassesOption,
     PluginOption,
+    ScopeOption,
     TargetOption,
     VersionOption,
     choose,
@@ -64,6 +65,7 @@ def command(
     passes: PassesOption = None,
     target: TargetOption = None,
     mindspore: VersionOption = None,
+    scope: ScopeOption = None,
     plugin: PluginOption = None,
     no_plugin: NoPluginOption = None,
     json: JsonOption = False,
@@ -97,7 +99,7 @@ def command(
     mode = Mode.CHECK if check else Mode.IN_PLACE if in_place else Mode.WRITE
     with reporting(as_json=json, verbose=verbose, diff=diff) as report:
         _refuse_contradictions(output, in_place=in_place, check=check, verify=verify, bench=bench, strict=strict)
-        choices = choose(plugin, no_plugin, passes, target, mindspore)
+        choices = choose(plugin, no_plugin, passes, target, mindspore, scope)
         job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked, strict)
         job.check()
         files = _files(inputs, output, report)

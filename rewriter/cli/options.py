@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RewriterError
-from ..targets import Device, Target
+from ..targets import Device, Scope, Target
 
 if TYPE_CHECKING:
     from ..plugins import PluginHost
@@ -32,6 +32,14 @@ PassesOption = Annotated[
 TargetOption = Annotated[
     Device | None,
     typer.Option("--target", help="Where the result will run; `portable` (the default) means on every device."),
+]
+ScopeOption = Annotated[
+    Scope | None,
+    typer.Option(
+        "--scope",
+        help="How much of a model is one graph: all that it computes (`model`, the default), or the loop over its "
+        "layers (`encoder`).",
+    ),
 ]
 VersionOption = Annotated[
     str | None,
@@ -65,6 +73,7 @@ def choose(
     passes: str | None = None,
     target: Device | None = None,
     mindspore: str | None = None,
+    scope: Scope | None = None,
 ) -> Choices:
     """Combine command-line options with the settings of the working directory.
 
@@ -86,4 +95,6 @@ def choose(
     if passes is not None and not asked:
         raise RewriterError("--passes names no pass", hint="`rewriter passes` lists them.")
     device = target if target is not None else defaults.target
-    return Choices(host, asked or defaults.passes, asked, Target.parse(device.value, mindspore or defaults.mindspore))
+    size = scope if scope is not None else defaults.scope
+    result_for = Target.parse(device.value, mindspore or defaults.mindspore, size.value)
+    return Choices(host, asked or defaults.passes, asked, result_for)

@@ -2,7 +2,8 @@
 
 A compiled method is one that the rewriting wrapped: it has a `__wrapped__` that the original's method of that name has
 not. That covers our own wrapper and a `@mindspore.jit` written by hand. Our wrapper notes in the module, as
-`_graphs.refused`, why a call ran as plain Python; a `mindspore.jit` never does that, it raises.
+`_graphs.refused`, why a call ran as plain Python, and by `paused` that it learns from plain Python what a graph is to
+return; a `mindspore.jit` never does that, it raises.
 """
 
 from __future__ import annotations
@@ -43,10 +44,12 @@ class Observed:
 
     Attributes:
         calls: Method label → number of calls.
+        inside: Method label → how many of them stand for a place in the graph of another method.
         refused: (method label, reason) of the calls that ran as plain Python.
     """
 
     calls: dict[str, int] = field(default_factory=dict)
+    inside: dict[str, int] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -93,14 +96,21 @@ def _probe(method: CompiledMethod, seen: Observed) -> Callable[..., Any]:
     def probe(self: Any, *args: Any, **keywords: Any) -> Any:
         result = method.wrapper(self, *args, **keywords)
         seen.calls[method.label] = seen.calls.get(method.label, 0) + 1
-        reason = _refusal(self)
-        if reason:
+        if _is_inside(method):
+            seen.inside[method.label] = seen.inside.get(method.label, 0) + 1
+        elif reason := _refusal(self):
             seen.refused.append((method.label, reason))
         return result
 
     # Inside another graph the compiler looks through this wrapper as it does through the one it stands for.
     probe.__wrapped__ = method.plain  # type: ignore[attr-defined]
     return probe
+
+
+def _is_inside(method: CompiledMethod) -> bool:
+    """Tell whether another method runs as plain Python now, to show what its graph is to return."""
+    kept = getattr(method.wrapper, "__globals__", {})
+    return any(isinstance(item, type) and getattr(item, "paused", False) is True for item in kept.values())
 
 
 def _refusal(module: Any) -> str:

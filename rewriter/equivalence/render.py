@@ -181,10 +181,12 @@ def _print_methods(verdict: Verdict, console: Console) -> None:
     for item in verdict.methods:
         if item.calls == 0:
             _line(console, f"[yellow]{escape(item.method)} was never called by these cases[/]")
+        elif not item.own:
+            _line(console, f"{escape(item.method)} ran as a part of other graphs")
         elif item.uncompiled == 0:
-            _line(console, f"{escape(item.method)} ran compiled in all {item.calls} calls")
+            _line(console, f"{escape(item.method)} ran compiled in all {item.own} calls")
         else:
-            _line(console, f"[red]{escape(item.method)} ran uncompiled in {item.uncompiled} of {item.calls} calls[/]")
+            _line(console, f"[red]{escape(item.method)} ran uncompiled in {item.uncompiled} of {item.own} calls[/]")
             for reason, count in item.refused:
                 _line(console, f"  {count} times  {escape(reason)}")
 

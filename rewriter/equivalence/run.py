@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -106,7 +105,7 @@ class Run:
     def seen(self) -> tuple[MethodRuns, ...]:
         """Return what became of the twin's compiled methods in the cases that ran so far."""
         labels = [method.label for method in self._methods]
-        return method_runs(labels, Counter(self._observed.calls), Counter(self._observed.refused))
+        return method_runs(labels, self._observed)
 
     def _result(self, case: Case) -> CaseResult:
         if self._subject is None:

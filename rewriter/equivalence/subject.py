@@ -141,6 +141,7 @@ class Subject:
             outcome, now = self.ask_jit(case, question)
             for label, count in now.calls.items():
                 seen.calls[label] = seen.calls.get(label, 0) + count
+                seen.inside[label] = seen.inside.get(label, 0) + now.inside.get(label, 0)
             # A call that the original refuses cannot be compiled either; what matters is that both refuse alike.
             refused = [] if expected.error is not None else now.refused
             seen.refused.extend(refused)

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from .compiled import Observed
 from .figures import NO_HISTOGRAM, Figures, Histogram
 from .policy import Policy
 from .statistics import Errors, OutputDifference, Status, worst
@@ -107,11 +108,24 @@ class OutputVerdict:
 
 @dataclass(frozen=True)
 class MethodRuns:
-    """How often one compiled method ran compiled, and as plain Python for which reasons."""
+    """How often one compiled method ran compiled, and as plain Python for which reasons.
+
+    Attributes:
+        method: Class and name.
+        calls: How often it was called.
+        refused: (reason, number of calls) of those that ran as plain Python.
+        inside: How many of the calls stand for a place in the graph of another method, which held this one too.
+    """
 
     method: str
     calls: int
     refused: tuple[tuple[str, int], ...]
+    inside: int = 0
+
+    @property
+    def own(self) -> int:
+        """Calls that were no part of another graph."""
+        return self.calls - self.inside
 
     @property
     def uncompiled(self) -> int:
@@ -249,11 +263,15 @@ def _output_verdict(model: str, output: str, mode: str, items: list[tuple[str, O
     )
 
 
-def method_runs(labels: list[str], calls: Counter[str], refused: Counter[tuple[str, str]]) -> tuple[MethodRuns, ...]:
+def method_runs(labels: list[str], seen: Observed) -> tuple[MethodRuns, ...]:
     """Put the runs of all cases together, per compiled method; one that never ran comes with 0 calls."""
+    refused = Counter(seen.refused)
     return tuple(
         MethodRuns(
-            label, calls[label], tuple((reason, count) for (name, reason), count in refused.items() if name == label)
+            label,
+            seen.calls.get(label, 0),
+            tuple((reason, count) for (name, reason), count in refused.items() if name == label),
+            seen.inside.get(label, 0),
         )
         for label in labels
     )

@@ -25,7 +25,7 @@ from .. import files
 from .._version import __version__
 from ..errors import PassOrderError, RewriterError
 from ..plugins import AUTOLOAD_OFF, GROUP
-from ..targets import Device, Target
+from ..targets import Device, Scope, Target
 from .loader import source_path
 
 FOLDER = "REWRITER_CACHE"
@@ -44,23 +44,30 @@ class Recipe:
         target: `portable`, `cpu`, `gpu` or `ascend`.
         mindspore: Version the result is for; the installed one when None.
         plugin_files: Further plugins, as files or modules.
+        scope: `model` or `encoder`.
     """
 
     passes: tuple[str, ...] = ()
     target: str = "portable"
     mindspore: str | None = None
     plugin_files: tuple[str, ...] = ()
+    scope: str = Scope.MODEL.value
 
     @classmethod
     def of(
-        cls, passes: Iterable[str], target: str, mindspore: str | None, plugin_files: Iterable[str | Path]
+        cls,
+        passes: Iterable[str],
+        target: str,
+        mindspore: str | None,
+        plugin_files: Iterable[str | Path],
+        scope: str = Scope.MODEL.value,
     ) -> Recipe:
         """Build a recipe from what a user passed, and check it.
 
         Raises:
             RewriterError: A pass, a target, a version or a plugin is unknown.
         """
-        recipe = cls(tuple(passes), target, mindspore, tuple(map(str, plugin_files)))
+        recipe = cls(tuple(passes), target, mindspore, tuple(map(str, plugin_files)), scope)
         recipe.parsed_target()
         if recipe.passes or recipe.plugin_files:
             from .. import api, plugins
@@ -72,12 +79,15 @@ class Recipe:
         """Return the target.
 
         Raises:
-            RewriterError: The device or the version is none.
+            RewriterError: The device, the version or the scope is none.
         """
         if self.target not in {device.value for device in Device}:
             known = ", ".join(device.value for device in Device)
             raise RewriterError(f"target '{self.target}': no such target", hint=f"Known targets: {known}.")
-        return Target.parse(self.target, self.mindspore)
+        if self.scope not in {size.value for size in Scope}:
+            known = ", ".join(size.value for size in Scope)
+            raise RewriterError(f"scope '{self.scope}': no such scope", hint=f"Known scopes: {known}.")
+        return Target.parse(self.target, self.mindspore, self.scope)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def install(
     passes: Iterable[str] = (),
     target: str = "portable",
     mindspore: str | None = None,
+    scope: str = "model",
     plugin_files: Iterable[str | Path] = (),
 ) -> RewritingFinder:
     """Make `import` of the given modules or packages give their rewritten code, in this process.
@@ -59,6 +60,7 @@ def install(
         passes: Names of the passes to run; the default ones when empty.
         target: `portable`, `cpu`, `gpu` or `ascend`.
         mindspore: Version to rewrite for; the installed one when None.
+        scope: How much of a model is one graph: `model` or `encoder`.
         plugin_files: Further plugins, as files or modules.
 
     Returns:
@@ -68,7 +70,7 @@ def install(
         RewriterError: A module is unknown, or was imported before; an option is not usable. Nothing is installed then.
     """
     names = tuple(dict.fromkeys([modules] if isinstance(modules, str) else modules))
-    finder = RewritingFinder(names, cache.Recipe.of(passes, target, mindspore, plugin_files))
+    finder = RewritingFinder(names, cache.Recipe.of(passes, target, mindspore, plugin_files, scope))
     for known in sys.meta_path:
         if isinstance(known, RewritingFinder) and (known.names, known.recipe) == (finder.names, finder.recipe):
             return known

@@ -315,7 +315,7 @@ def test_the_loop_with_its_comments_moves_and_the_rest_stays(flatten):
 TWINS = {
     "a return inside": (
         "for layer in self.layers:\n    x = layer(x)\n    if x is None:\n        return 0\nreturn x",
-        "`return` inside the loop",
+        "`return` inside it",
     ),
     "a list that grows": (
         "kept = []\nfor layer in self.layers:\n    kept.append(x)\n    x = layer(x)\nreturn x, kept",

@@ -1,0 +1,384 @@
+"""Outlining: statements of a forward become a method of their own, as far as a graph can hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from rewriter import PassContext
+from rewriter.dataflow import (
+    captured,
+    live_before,
+    maybe_assigned,
+    parameter_names,
+    reads,
+    surely_assigned,
+    target_names,
+)
+from rewriter.tree import children, dotted_name, find, identifiers
+
+from .forwards import (
+    FLAT_DOCSTRING,
+    FLAT_SUFFIX,
+    ModuleClass,
+    self_attribute,
+    self_name,
+)
+
+_MUTATORS = {
+    "append",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+    "clear",
+    "update",
+    "add",
+    "setdefault",
+    "popitem",
+    "discard",
+}
+_IMPURE = ("random.", "numpy.random.", "time.", "warnings.", "logging.")
+_FRAME = {"builtins.locals", "builtins.dir", "builtins.vars", "builtins.eval", "builtins.exec"}
+_EVERY_CALL = (
+    {"warning_once", "warning_advice", "error", "debug", "exception", "critical"}
+    | {"warning", "warn", "info", "asnumpy", "item", "tolist", "numpy"}
+    | {
+        "random",
+        "randint",
+        "uniform",
+        "choice",
+        "shuffle",
+        "random_sample",
+        "rand",
+        "randn",
+        "normal",
+        "sample",
+    }
+)
+_INDENT = "    "
+_LINE_LENGTH = 119
+
+
+class CannotOutline(Exception):
+    """Why a forward is left as it is; the message is the reason shown to the user."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """The statements to outline, as indices into the forward's body, and what crosses their border.
+
+    Attributes:
+        start: Index of the first statement.
+        stop: Index after the last.
+        inputs: Local names that become parameters, in the order the forward binds them.
+        outputs: Local names that become the returned tuple.
+        undefined: Outputs that a path may leave unbound; the flat method binds them to None first.
+    """
+
+    start: int
+    stop: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    undefined: tuple[str, ...]
+
+
+def flat_name(owner: ModuleClass, forward: cst.FunctionDef, context: PassContext) -> str:
+    """Return the name of the flat method, which no class above or below must use for another.
+
+    Raises:
+        CannotOutline: The class has one of that name.
+    """
+    name = f"_{forward.name.value}{FLAT_SUFFIX}"
+    if any(context.qualified_name(base.value) not in context.dialect.module_bases for base in owner.node.bases):
+        name = f"{name}_{owner.node.name.value}"
+    used = identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
+    if name in used:
+        raise CannotOutline(f"the class already uses the name `{name}`")
+    return name
+
+
+def find_region(forward: cst.FunctionDef, at: int, context: PassContext, *, earliest: int | None = None) -> Region:
+    """Return the largest region around statement `at` that a graph can hold.
+
+    Args:
+        forward: The method.
+        at: Index of the statement that must be in it.
+        context: For names and lines.
+        earliest: Index of the first statement that may come before it; None when it is to be the first.
+
+    Raises:
+        CannotOutline: The statement itself cannot be moved.
+    """
+    body = [statement for statement in forward.body.body if isinstance(statement, cst.BaseStatement)]
+    self_ = self_name(forward) or "self"
+    if _is_unbound(forward):
+        raise CannotOutline("a static or class method, so its first parameter is no module")
+    if self_ in maybe_assigned(body):
+        raise CannotOutline(f"the method rebinds `{self_}`")
+    if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
+        raise CannotOutline("the method rebinds a name of an outer scope")
+    for call in find(forward.body, cst.Call):
+        if (name := context.qualified_name(call.func)) in _FRAME:
+            raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
+    _check(body[at], self_, context)
+    start = at
+    while earliest is not None and start > earliest and _may_join(body[start - 1], self_, context):
+        start -= 1
+    stop = at + 1
+    while stop < len(body) and _may_join(body[stop], self_, context):
+        stop += 1
+    return _borders(forward, body, start, stop, self_)
+
+
+def _is_unbound(function: cst.FunctionDef) -> bool:
+    """Tell whether a function is called without the object of its class."""
+    names = {dotted_name(item.decorator) for item in function.decorators}
+    return bool(names & {"staticmethod", "classmethod"})
+
+
+def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start: int, stop: int, self_: str) -> Region:
+    parameters = parameter_names(forward)
+    prologue, region, epilogue = body[:start], body[start:stop], body[stop:]
+    after = live_before(epilogue, frozenset())
+    assigned = maybe_assigned(region)
+    order = dict.fromkeys([*parameters, *_in_order(prologue), *_in_order(region)])
+    outputs = [name for name in order if name in assigned and name in after]
+    if not outputs:
+        raise CannotOutline("nothing that it computes is used after it")
+    if late := sorted(assigned & captured([*prologue, *region])):
+        raise CannotOutline(f"a nested function or generator may read `{late[0]}`, which it rebinds")
+    surely = surely_assigned(prologue, frozenset(parameters)) or frozenset()
+    earlier = frozenset(parameters) | maybe_assigned(prologue)
+    live = (live_before(region, frozenset(outputs)) & earlier) - {self_}
+    if unsure := sorted(live - surely):
+        raise CannotOutline(f"`{unsure[0]}` may be unbound when it starts")
+    inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
+    bound = surely_assigned(region, frozenset(inputs)) or frozenset()
+    _check_mutation(region)
+    undefined = tuple(name for name in outputs if name not in bound)
+    return Region(start, stop, tuple(dict.fromkeys(inputs)), tuple(outputs), undefined)
+
+
+def _in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
+    """Return the names that `statements` bind, in the order of their first occurrence."""
+    bound = maybe_assigned(statements)
+    found: dict[str, None] = {}
+    for statement in statements:
+        for name in find(statement, cst.Name):
+            if name.value in bound:
+                found.setdefault(name.value)
+    return list(found)
+
+
+def _may_join(statement: cst.BaseStatement, self_: str, context: PassContext) -> bool:
+    """Tell whether a statement beside it can go into the graph with it: it binds names, and no more."""
+    if not maybe_assigned([statement]) or next(find(statement, (cst.Dict, cst.List, cst.Set)), None) is not None:
+        return False
+    if next(calls_for_effect(statement, self_), None) is not None:
+        return False
+    try:
+        _check(statement, self_, context)
+    except CannotOutline:
+        return False
+    return True
+
+
+def calls_for_effect(node: cst.CSTNode, self_: str) -> Iterator[cst.Expr]:
+    """Yield the statements in `node` that call a method of the module and do nothing with what it returns."""
+    for statement in find(node, cst.Expr):
+        if isinstance(statement.value, cst.Call) and self_attribute(statement.value.func, self_):
+            yield statement
+
+
+def _check(statement: cst.CSTNode, self_: str, context: PassContext) -> None:
+    """Refuse what must not run at compile time only, or what STRICT cannot hold.
+
+    Raises:
+        CannotOutline: With the line and the construct.
+    """
+    if isinstance(statement, cst.If) and _is_checkpointing(statement.test, self_):
+        # Never compiled: while training with gradient checkpointing the flat method runs as plain Python.
+        if statement.orelse is not None:
+            _check(statement.orelse, self_, context)
+        return
+    refused = _refused(statement, self_, context)
+    if refused is not None:
+        raise CannotOutline(f"line {context.line(statement)}: {refused}")
+    for child in children(statement):
+        _check(child, self_, context)
+
+
+def _refused(node: cst.CSTNode, self_: str, context: PassContext) -> str | None:
+    if isinstance(node, cst.Return):
+        return "`return` inside it"
+    if isinstance(node, (cst.Yield, cst.Await, cst.Asynchronous)):
+        return "it yields"
+    if isinstance(node, (cst.Try, cst.TryStar)):
+        return "`try` cannot be compiled"
+    if isinstance(node, cst.With):
+        return "`with` cannot be compiled"
+    if isinstance(node, (cst.Global, cst.Nonlocal)):
+        return "it rebinds a name of an outer scope"
+    if isinstance(node, (cst.Import, cst.ImportFrom)):
+        return "`import` cannot be compiled"
+    if isinstance(node, (cst.Assign, cst.AugAssign, cst.AnnAssign)):
+        targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
+        for target in targets:
+            if found := _set_attribute(target):
+                return f"it sets `{found}`"
+    if isinstance(node, cst.For) and (found := _set_attribute(node.target)):
+        return f"it sets `{found}`"
+    if isinstance(node, cst.Call):
+        name = context.qualified_name(node.func)
+        if name is not None and name.startswith(_IMPURE):
+            return f"`{name}` would run once, when the graph is compiled, instead of on every call"
+        method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
+        if name in ("builtins.print", "builtins.input"):
+            return f"`{name.removeprefix('builtins.')}` has to run on every call, outside the graph"
+        if isinstance(node.func, cst.Attribute) and _mutates(method) and self_attribute(node.func.value, self_):
+            return f"it changes `{dotted_name(node.func.value)}` in place"
+        if method in _EVERY_CALL and not (name or "").startswith(("mindspore.", "mindnlp.core.")):
+            return f"`.{method}()` has to run on every call, outside the graph"
+        if method == "_gradient_checkpointing_func":
+            return "gradient checkpointing outside training cannot be compiled"
+    return None
+
+
+def _set_attribute(target: cst.CSTNode) -> str:
+    """Return the attribute that an assignment target sets, by its full name; empty when it sets none."""
+    if isinstance(target, cst.Attribute):
+        return dotted_name(target) or target.attr.value
+    if isinstance(target, (cst.Tuple, cst.List)):
+        return next(filter(None, (_set_attribute(item.value) for item in target.elements)), "")
+    return ""
+
+
+def _is_checkpointing(test: cst.CSTNode, self_: str) -> bool:
+    """Tell whether `test` holds only while training with gradient checkpointing."""
+    if not (isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.And)):
+        return False
+    names = {self_attribute(test.left, self_), self_attribute(test.right, self_)}
+    return names == {"gradient_checkpointing", "training"}
+
+
+def _check_mutation(region: Sequence[cst.BaseStatement]) -> None:
+    """Refuse changes in place, but of objects that the region makes and that nothing else in it refers to.
+
+    In a graph such a statement binds a new value: whoever holds the old object sees no change.
+    """
+    own = _own_objects(region)
+    for statement in region:
+        for call in find(statement, cst.Call):
+            if isinstance(call.func, cst.Attribute) and _mutates(call.func.attr.value):
+                _refuse_change(call.func.value, own)
+        for target in find(statement, cst.AssignTarget):
+            if isinstance(target.target, cst.Subscript):
+                _refuse_change(target.target.value, own)
+        for removal in find(statement, cst.Del):
+            if isinstance(removal.target, cst.Subscript):
+                _refuse_change(removal.target.value, own)
+        for update in find(statement, cst.AugAssign):
+            # `x += y` works on a tensor in place; on a tuple, which a display to its right shows, it does not.
+            if isinstance(update.target, cst.Subscript):
+                _refuse_change(update.target.value, own)
+            elif not isinstance(update.value, cst.Tuple):
+                _refuse_change(update.target, own)
+
+
+def _own_objects(region: Sequence[cst.BaseStatement]) -> frozenset[str]:
+    """Return the names that are only ever bound to new objects in `region`, and never stored or bound elsewhere."""
+    fresh: set[str] = set()
+    shared: set[str] = set()
+    made = (cst.Call, cst.BinaryOperation, cst.UnaryOperation, cst.List, cst.Dict, cst.Set, cst.ListComp)
+    for statement in region:
+        for assign in find(statement, cst.Assign):
+            for target in assign.targets:
+                names = target_names(target.target)
+                (fresh if isinstance(assign.value, made) and isinstance(target.target, cst.Name) else shared).update(
+                    names
+                )
+            shared |= target_names(assign.value)
+        for loop in find(statement, cst.For):
+            shared |= target_names(loop.target)
+        for element in find(statement, cst.Element):
+            shared |= target_names(element.value)
+    return frozenset(fresh - shared)
+
+
+def _mutates(method: str) -> bool:
+    return method in _MUTATORS or (method.endswith("_") and not method.endswith("__"))
+
+
+def _refuse_change(target: cst.BaseExpression, own: frozenset[str]) -> None:
+    if names := reads(target) - own:
+        raise CannotOutline(f"changes `{min(names)}` in place")
+
+
+def outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.FunctionDef, cst.FunctionDef]:
+    """Return the forward that calls the flat method, and the flat method.
+
+    Args:
+        forward: The method as it is.
+        region: What to move.
+        name: Name of the flat method.
+    """
+    self_ = self_name(forward) or "self"
+    body = list(forward.body.body)
+    moved = body[region.start : region.stop]
+    call = _call_statement(region, name, self_)
+    lead = list(getattr(moved[0], "leading_lines", ()))
+    blank = []
+    while lead and lead[0].comment is None:
+        blank.append(lead.pop(0))
+    new_forward = forward.with_changes(
+        body=forward.body.with_changes(
+            body=[*body[: region.start], call.with_changes(leading_lines=blank), *body[region.stop :]]
+        )
+    )
+    moved[0] = moved[0].with_changes(leading_lines=lead)
+    flat = _parse_method(region, name, self_, forward.name.value)
+    flat = flat.with_changes(
+        leading_lines=[cst.EmptyLine(indent=False)],
+        body=flat.body.with_changes(body=[*flat.body.body[:-1], *moved, flat.body.body[-1]]),
+    )
+    return new_forward, flat
+
+
+def _call_statement(region: Region, name: str, self_: str) -> cst.SimpleStatementLine:
+    left = ", ".join(region.outputs) if len(region.outputs) > 1 else f"({region.outputs[0]},)"
+    right = f"{self_}.{name}({', '.join(region.inputs)})"
+    room = _LINE_LENGTH - 2 * len(_INDENT)
+    if len(f"{left} = {right}") > room:
+        right = _wrapped(f"{self_}.{name}(", region.inputs, ")")
+    if len(f"{left} = {self_}.{name}(") > room:
+        left = _wrapped("(", region.outputs, ")")
+    text = f"{left} = {right}"
+    statement = cst.parse_statement(text)
+    assert isinstance(statement, cst.SimpleStatementLine)
+    return statement
+
+
+def _wrapped(head: str, items: Sequence[str], tail: str) -> str:
+    """Lay a call or signature out with one item a line, as formatters do."""
+    inner = "".join(f"\n{_INDENT}{item}," for item in items)
+    return f"{head}{inner}\n{tail}"
+
+
+def _parse_method(region: Region, name: str, self_: str, forward: str) -> cst.FunctionDef:
+    parameters = [self_, *region.inputs]
+    signature = f"def {name}({', '.join(parameters)}):"
+    if len(signature) + len(_INDENT) > _LINE_LENGTH:
+        signature = _wrapped(f"def {name}(", parameters, "):")
+    results = ", ".join(region.outputs) + ("," if len(region.outputs) == 1 else "")
+    lines = [
+        signature,
+        _INDENT + FLAT_DOCSTRING.format(forward=forward),
+        *(f"{_INDENT}{item} = None" for item in region.undefined),
+        f"{_INDENT}return {results}",
+    ]
+    method = cst.parse_statement("\n".join(lines) + "\n")
+    assert isinstance(method, cst.FunctionDef)
+    return method

@@ -1,0 +1,217 @@
+"""Whole models: what a forward computes around its layers goes into the graph with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from rewriter import Example, Kind, Pass, PassContext, Safety, Scope
+from rewriter.tree import find, replace
+
+from .forwards import ModuleClass, is_flat, module_classes, self_attribute, self_name
+from .inserted import definitions, put_before, with_free_names
+from .outline import CannotOutline, Region, calls_for_effect, find_region, flat_name, outline
+
+PACKED_BY = "return_dict"
+"""The parameter by which a HuggingFace-style forward is told whether to return a `ModelOutput` or a tuple."""
+
+
+class WholeGraph(Pass):
+    """Move what a model computes on tensors into a method of its own: embeddings, masks, layers, pooler and head.
+
+    The public forward keeps its name, signature, flags, return types and errors. What settles the flags and refuses
+    wrong calls stays before the call, what packs the outputs stays after it.
+    """
+
+    name = "whole-graph"
+    kind = Kind.GRAPH
+    scope = Scope.MODEL
+    safety = Safety.ROUNDING
+    before = ("jit",)
+    after = ("flatten",)
+    examples = (
+        Example(
+            title="a model around an encoder",
+            before="""\
+from mindspore import nn, ops
+
+
+class Model(nn.Cell):
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+        self.pooler = nn.Dense(8, 8)
+
+    def construct(self, x, mask=None, return_dict=None):
+        return_dict = return_dict if return_dict is not None else True
+        if x is None:
+            raise ValueError("no input")
+        if mask is None:
+            mask = ops.ones(x.shape)
+        outputs = self.encoder(x, mask, return_dict=return_dict)
+        pooled = self.pooler(outputs[0])
+        if not return_dict:
+            return (pooled,) + outputs[1:]
+        return {"pooled": pooled, "states": outputs.states}
+""",
+            after='''\
+from mindspore import nn, ops
+
+
+class Model(nn.Cell):
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+        self.pooler = nn.Dense(8, 8)
+
+    def construct(self, x, mask=None, return_dict=None):
+        return_dict = return_dict if return_dict is not None else True
+        if x is None:
+            raise ValueError("no input")
+        outputs, pooled = self._construct_flat(x, mask, return_dict)
+        if not return_dict:
+            return (pooled,) + outputs[1:]
+        return {"pooled": pooled, "states": outputs.states}
+
+    def _construct_flat(self, x, mask, return_dict):
+        """The part of `construct` that only computes on tensors."""
+        if mask is None:
+            mask = ops.ones(x.shape)
+        outputs = self.encoder(x, mask, return_dict=return_dict)
+        pooled = self.pooler(outputs[0])
+        return outputs, pooled
+''',
+        ),
+        Example(
+            title="a layer is no model",
+            before="""\
+from mindspore import nn
+
+
+class Layer(nn.Cell):
+    def __init__(self):
+        super().__init__()
+        self.dense = nn.Dense(8, 8)
+
+    def construct(self, x):
+        return self.dense(x)
+""",
+        ),
+    )
+
+    def rewrite(self, context: PassContext) -> cst.Module:
+        """Outline every forward that calls modules and is asked for its outputs by `return_dict`."""
+        changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement]] = {}
+        helper = with_free_names(_IN_PYTHON, context.tree)
+        needs_helper = False
+        for owner in module_classes(context):
+            forward = owner.method(context.dialect.forward)
+            if forward is None or any(map(is_flat, owner.methods())) or not _takes(forward, PACKED_BY):
+                continue
+            calls = _module_calls(owner, forward)
+            if not calls:
+                continue
+            what = f"{owner.node.name.value}.{forward.name.value}"
+            try:
+                name = flat_name(owner, forward, context)
+                region = _largest(forward, calls, context)
+            except CannotOutline as why:
+                context.skipped(forward.body.body[calls[0]], what, str(why))
+                continue
+            new, flat = outline(forward, region, name)
+            guarded = _guarded(new, definitions(helper)[0])
+            needs_helper = needs_helper or guarded is not new
+            changes[forward] = cst.FlattenSentinel([guarded, flat])
+            context.rewritten(forward.body.body[calls[0]], what, f"what it computes became {name}")
+            for later in calls:
+                if not region.start <= later < region.stop:
+                    context.skipped(forward.body.body[later], what, "calls a module apart from what was moved")
+        tree = replace(context.tree, changes)
+        if not needs_helper or set(definitions(_IN_PYTHON)) <= set(definitions(context.tree.code)):
+            return tree
+        index = next(i for i, node in enumerate(tree.body) if isinstance(node, cst.ClassDef))
+        return put_before(tree, helper, index)
+
+
+def _takes(forward: cst.FunctionDef, name: str) -> bool:
+    parameters = (*forward.params.params, *forward.params.kwonly_params)
+    return any(parameter.name.value == name for parameter in parameters)
+
+
+def _module_calls(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:
+    """Return the indices of the statements of `forward` that call what the class keeps in an attribute."""
+    self_ = self_name(forward) or "self"
+    kept = {
+        name
+        for method in owner.methods()
+        for target in find(method.body, cst.AssignTarget)
+        if (name := self_attribute(target.target, self_name(method) or "self"))
+    }
+    return [
+        index
+        for index, statement in enumerate(forward.body.body)
+        if any(self_attribute(call.func, self_) in kept for call in find(statement, cst.Call, into_functions=False))
+    ]
+
+
+def _largest(forward: cst.FunctionDef, calls: Sequence[int], context: PassContext) -> Region:
+    """Return the region with the most module calls in it.
+
+    Raises:
+        CannotOutline: There is none; the reason is that of the last call.
+    """
+    earliest = _first_work(forward, context)
+    found: list[Region] = []
+    for at in calls:
+        if any(region.start <= at < region.stop for region in found):
+            continue
+        try:
+            found.append(find_region(forward, at, context, earliest=earliest))
+        except CannotOutline as why:
+            reason = why
+    if not found:
+        raise reason
+    return max(found, key=lambda region: sum(region.start <= at < region.stop for at in calls))
+
+
+def _first_work(forward: cst.FunctionDef, context: PassContext) -> int:
+    """Return the index of the first statement that calls the framework; before it, flags are settled."""
+    packages = ("mindspore.", "mindnlp.core.")
+    for index, statement in enumerate(forward.body.body):
+        if next(find(statement, cst.Raise), None) is not None:
+            continue
+        for call in find(statement, cst.Call, into_functions=False):
+            if (context.qualified_name(call.func) or "").startswith(packages):
+                return index
+    return len(forward.body.body)
+
+
+def _guarded(forward: cst.FunctionDef, in_python: str) -> cst.FunctionDef:
+    """Return `forward` with its calls for effect, such as warnings, left out of any graph that it is part of."""
+    self_ = self_name(forward) or "self"
+    lines: dict[cst.CSTNode, cst.CSTNode] = {
+        line: cst.If(
+            test=cst.Call(cst.Name(in_python)),
+            body=cst.IndentedBlock([line.with_changes(leading_lines=[])]),
+            leading_lines=line.leading_lines,
+        )
+        for line in find(forward.body, cst.SimpleStatementLine)
+        if len(line.body) == 1 and next(calls_for_effect(line, self_), None) is not None
+    }
+    return replace(forward, lines) if lines else forward
+
+
+_IN_PYTHON = '''
+def _in_python():
+    """Tell whether plain Python runs this, and not a graph: what is done only for its effect has no place there."""
+    return True
+
+
+def _in_graph():
+    return False
+
+
+# The graph compiler looks through a wrapper by this attribute, and compiles what it finds there.
+_in_python.__wrapped__ = _in_graph
+'''
