@@ -178,11 +178,10 @@ def _keyword(arg: cst.Arg) -> str:
 
 def _inheriting(context: PassContext) -> dict[cst.ClassDef, list[str]]:
     """Return the classes that derive from mindnlp's base class → the methods to override in them."""
-    owners = module_classes(context)
-    defined = {method.name.value for owner in owners for method in owner.methods()}
+    defined = {method.name.value for method in find(context.tree, cst.FunctionDef)}
     called = {
         self_attribute(call.func, self_name(method) or "self")
-        for owner in owners
+        for owner in module_classes(context)
         for method in owner.methods()
         for call in find(method.body, cst.Call)
     }

@@ -1,0 +1,117 @@
+"""The masks that the file makes itself against those of mindnlp's helpers, bit for bit."""
+
+import mindspore
+import numpy as np
+import pytest
+from mindspore import Tensor
+
+from rewriter.runtime import loader
+
+FILE = """\
+import mindspore
+from mindnlp.core import nn, ops
+from mindnlp.transformers.modeling_attn_mask_utils import _create_4d_causal_attention_mask, _prepare_4d_attention_mask
+from mindnlp.transformers.modeling_utils import PreTrainedModel
+
+
+class Base(PreTrainedModel):
+    config_class = None
+
+
+class Model(Base):
+    def forward(self, mask):
+        extended = self.get_extended_attention_mask(mask, mask.shape)
+        return extended, self.invert_attention_mask(mask), _prepare_4d_attention_mask(mask, extended.dtype)
+
+    def causal(self, shape, dtype, past=0):
+        return _create_4d_causal_attention_mask(shape, dtype, past)
+
+    def sliding(self, shape, dtype):
+        return _create_4d_causal_attention_mask(shape, dtype, sliding_window=2)
+"""
+
+
+@pytest.fixture(scope="module")
+def helpers():
+    return loader.load("mindnlp.transformers.modeling_attn_mask_utils")
+
+
+@pytest.fixture
+def made(rewrite, import_file, helpers):
+    """The functions and methods that came into the file."""
+    return import_file(rewrite(FILE, "masks").text)
+
+
+class Owner:
+    """As much of a model as the methods read."""
+
+    def __init__(self, methods, base, dtype, is_decoder=False):
+        self.dtype = dtype
+        self.config = type("Config", (), {"is_decoder": is_decoder})
+        self.create_extended_attention_mask_for_decoder = base.create_extended_attention_mask_for_decoder
+        self.methods = methods
+
+
+def test_what_is_rewritten(rewrite):
+    result = rewrite(FILE, "masks")
+    assert "_causal_mask(shape, dtype, past)" in result.text
+    assert "_expanded_mask(mask, extended.dtype)" in result.text
+    assert "_create_4d_causal_attention_mask(shape, dtype, sliding_window=2)" in result.text
+    assert result.text.count("def get_extended_attention_mask(") == 1
+    assert any("takes more" in site.reason for site in result.sites)
+    assert rewrite(result.text, "masks").text == result.text
+
+
+def test_a_method_of_the_file_s_own_is_kept(rewrite):
+    own = FILE.replace("    config_class = None", "    def invert_attention_mask(self, mask):\n        return mask")
+    text = rewrite(own, "masks").text
+    assert text.count("def invert_attention_mask(") == 1
+    assert text.count("def get_extended_attention_mask(") == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize(("length", "past"), [(5, 0), (5, 3), (1, 0), (2, 0), (1, 4)])
+def test_causal(made, helpers, dtype, length, past):
+    arguments = (2, length), getattr(mindspore, dtype), past
+    wanted, found = helpers._create_4d_causal_attention_mask(*arguments), made._causal_mask(*arguments)
+    if wanted is None:
+        assert found is None
+    else:
+        assert found.dtype == wanted.dtype
+        assert np.array_equal(found.asnumpy(), wanted.asnumpy())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("kind", ["int64", "bool", "float32"])
+@pytest.mark.parametrize("length", [None, 3])
+def test_expanded(made, helpers, dtype, kind, length):
+    mask = Tensor(np.array([[1, 1, 0, 0], [0, 0, 0, 0]]).astype(kind))
+    arguments = mask, getattr(mindspore, dtype), length
+    wanted, found = helpers._prepare_4d_attention_mask(*arguments), made._expanded_mask(*arguments)
+    assert found.dtype == wanted.dtype
+    assert np.array_equal(found.asnumpy(), wanted.asnumpy())
+
+
+@pytest.mark.parametrize("is_decoder", [False, True])
+@pytest.mark.parametrize("rank", [2, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_methods(made, dtype, rank, is_decoder):
+    from mindnlp.transformers.modeling_utils import ModuleUtilsMixin
+
+    mask = np.array([[1, 1, 0], [0, 0, 1]])
+    mask = Tensor(mask if rank == 2 else np.broadcast_to(mask[:, None], (2, 3, 3)))
+    owner = Owner(made.Base, ModuleUtilsMixin, getattr(mindspore, dtype), is_decoder)
+    for name, arguments in (("get_extended_attention_mask", (mask, (2, 3))), ("invert_attention_mask", (mask,))):
+        wanted = getattr(ModuleUtilsMixin, name)(owner, *arguments)
+        found = getattr(made.Base, name)(owner, *arguments)
+        assert found.dtype == wanted.dtype
+        assert np.array_equal(found.asnumpy(), wanted.asnumpy())
+
+
+def test_they_compile(made):
+    def run(mask):
+        return made._expanded_mask(mask, mindspore.float32), made._causal_mask(mask.shape, mindspore.float32)
+
+    mask = Tensor(np.array([[1, 1, 0], [0, 0, 1]]))
+    for wanted, found in zip(run(mask), mindspore.jit(run, fullgraph=True)(mask), strict=True):
+        assert np.array_equal(found.asnumpy(), wanted.asnumpy())
