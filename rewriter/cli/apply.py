@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import (
+    JOBS,
     JsonOption,
     NoPluginOption,
     PassesOption,
@@ -175,7 +176,7 @@ def _one(path: Path, job: Job, report: Report, adapters: Sequence[ModelAdapter],
     def prove(path: Path, rewriting: Rewriting, step: Callable[[str], None]) -> tuple[Result, str]:
         from ..equivalence.gate import prove
 
-        proof = prove(str(path), rewriting, adapters=adapters, progress=step)
+        proof = prove(str(path), rewriting, adapters=adapters, jobs=JOBS, progress=step)
         proofs.append(proof)
         proved = proof.verdict is not None and proof.verdict.ok
         if job.mode is Mode.IN_PLACE and proof.result.changed and not proved and not proof.problem:

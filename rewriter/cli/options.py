@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,11 @@ RewrittenArgument = Annotated[
     str, typer.Argument(metavar="REWRITTEN", help="A path or a dotted module; hand-edited is fine.")
 ]
 FullOption = Annotated[bool, typer.Option("--full/--quick", help="All cases, or a covering choice of them.")]
+JobsOption = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, help="Run the cases in so many processes (each takes about 1 GB).")
+]
+JOBS = min(2, os.cpu_count() or 1)
+"""Processes by default."""
 SeedOption = Annotated[int, typer.Option(help="Seed of weights and inputs.")]
 PluginOption = Annotated[
     list[str] | None, typer.Option("--plugin", metavar="FILE_OR_MODULE", help="Load a plugin. May be given again.")

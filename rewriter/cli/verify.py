@@ -9,7 +9,9 @@ import typer
 
 from ..errors import RewriterError
 from .options import (
+    JOBS,
     FullOption,
+    JobsOption,
     JsonOption,
     NoPluginOption,
     OriginalArgument,
@@ -51,6 +53,7 @@ def command(
         ),
     ] = None,
     no_reproducer: Annotated[bool, typer.Option("--no-reproducer", help="Write no failing cases.")] = False,
+    jobs: JobsOption = JOBS,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print every figure of the errors.")] = False,
     plugin: PluginOption = None,
     no_plugin: NoPluginOption = None,
@@ -87,6 +90,7 @@ def command(
             reproduce=not no_reproducer,
             reproducer=reproducer,
             plugins=plugin or (),
+            jobs=jobs,
             verbose=verbose,
         )
         report.broken_plugins(host.broken)
@@ -107,6 +111,7 @@ def prove(
     reproduce: bool = True,
     reproducer: str | None = None,
     plugins: Sequence[str] = (),
+    jobs: int = 1,
     verbose: bool = False,
 ) -> None:
     """Verify and report; a failed proof is a promise that failed.
@@ -127,6 +132,7 @@ def prove(
         reproduce: Whether failing cases become folders.
         reproducer: Where these go; below `FAILURES` when None.
         plugins: The named plugins that the adapters come from.
+        jobs: Share the cases out to so many processes.
         verbose: Print every figure.
     """
     from ..equivalence import list_cases, verify
@@ -148,6 +154,7 @@ def prove(
             seed=seed,
             tolerance=tolerance,
             cases=only,
+            jobs=jobs,
             progress=lambda case, number, total: step(f"{number} of {total}: {case}"),
             adapters=adapters,
         )

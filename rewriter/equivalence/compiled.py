@@ -52,6 +52,14 @@ class Observed:
     inside: dict[str, int] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
+    def add(self, other: Observed) -> None:
+        """Take up what was seen elsewhere."""
+        for label, count in other.calls.items():
+            self.calls[label] = self.calls.get(label, 0) + count
+        for label, count in other.inside.items():
+            self.inside[label] = self.inside.get(label, 0) + count
+        self.refused.extend(other.refused)
+
 
 def find(rewritten: ModuleType, original: ModuleType) -> list[CompiledMethod]:
     """Return the methods that are wrapped in `rewritten` and are not in `original`."""

@@ -49,6 +49,7 @@ def prove(
     rewrite: Callable[[Gate | None], Result],
     *,
     adapters: Sequence[ModelAdapter] = (),
+    jobs: int = 1,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Proof:
     """Rewrite a file, and roll back what changes its answers. Original and candidates are executed.
@@ -57,13 +58,14 @@ def prove(
         original: The file.
         rewrite: Runs the pipeline over it, with a gate or without.
         adapters: Model adapters to ask before the built-in ones.
+        jobs: Share the cases of a whole check out to so many processes.
         progress: Told what runs.
     """
     result = rewrite(None)
     if not result.changed:
         return Proof(result)
     with tempfile.TemporaryDirectory(prefix="rewriter-") as folder:
-        trials = Trials(original, Path(folder).resolve(), adapters=adapters, progress=progress)
+        trials = Trials(original, Path(folder).resolve(), adapters=adapters, jobs=jobs, progress=progress)
         try:
             finding = trials.look(result.data)
         except RewriterError as error:

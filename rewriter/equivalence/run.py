@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,21 @@ from .subject import Subject
 from .verdict import CaseResult, MethodRuns, method_runs
 
 LEVELS = ("quick", "full")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What came of the cases that one process ran.
+
+    Attributes:
+        results: Id of a case → what came of it.
+        observed: What became of the compiled methods.
+        problems: What is wrong with the models as they are built.
+    """
+
+    results: dict[str, CaseResult]
+    observed: Observed
+    problems: list[str]
 
 
 class Run:
@@ -49,6 +65,7 @@ class Run:
         cases: The cases, those of one pair of models together.
         silent: Model classes that no case checks → why.
         results: Id of a case that ran → what came of it.
+        observed: What became of the compiled methods.
         problems: What is wrong with the models as they are built.
 
     Raises:
@@ -79,8 +96,9 @@ class Run:
         self._adapter = find_adapter(one, adapters)
         self.cases, self.silent = _chosen(self._adapter, one, level, seed, cases)
         self._methods = compiled.find(self.modules[1], one)
+        self._classes = set(self._adapter.models(one))
         self._hurried = hurried
-        self._observed = Observed()
+        self.observed = Observed()
         self._built = ""
         self._subject: Subject | None = None
         self._failure = ""
@@ -102,15 +120,31 @@ class Run:
             self._subject, self._failure = self._pair(case)
             self._built = subject_key(case)
 
+    def leave_to_others(self, models: Set[str]) -> None:
+        """Take the compiled methods of all classes but `models` for seen: somebody else runs those classes' cases."""
+        for method in self._methods:
+            if method.owner.__name__ in self._classes - models:
+                self.observed.calls.setdefault(method.label, 0)
+
+    def share(self) -> Share:
+        """Return what came of the cases so far, for the process that shared them out."""
+        return Share(self.results, self.observed, self.problems)
+
+    def take(self, share: Share) -> None:
+        """Take up what came of the cases that another process ran."""
+        self.results.update(share.results)
+        self.observed.add(share.observed)
+        self.problems.extend(share.problems)
+
     def seen(self) -> tuple[MethodRuns, ...]:
         """Return what became of the twin's compiled methods in the cases that ran so far."""
         labels = [method.label for method in self._methods]
-        return method_runs(labels, self._observed)
+        return method_runs(labels, self.observed)
 
     def _result(self, case: Case) -> CaseResult:
         if self._subject is None:
             return CaseResult(case.id, case.model, unverified=self._failure)
-        return SCENARIOS[case.scenario](self._subject, case, self._observed)
+        return SCENARIOS[case.scenario](self._subject, case, self.observed)
 
     def _pair(self, case: Case) -> tuple[Subject | None, str]:
         """Return the two models that a case is about, or why there are none."""

@@ -139,14 +139,11 @@ class Subject:
         is_lost = self._hurried and results[0].status is Status.DIFFERENT
         if not is_lost and self.wants_graphs(case, called, seen):
             outcome, now = self.ask_jit(case, question)
-            for label, count in now.calls.items():
-                seen.calls[label] = seen.calls.get(label, 0) + count
-                seen.inside[label] = seen.inside.get(label, 0) + now.inside.get(label, 0)
-            # A call that the original refuses cannot be compiled either; what matters is that both refuse alike.
-            refused = [] if expected.error is not None else now.refused
-            seen.refused.extend(refused)
+            if expected.error is not None:
+                now.refused.clear()  # what the original refuses cannot be compiled either; both must refuse alike
+            seen.add(now)
             differences = tuple(compare_outcomes(expected, outcome, self.policy))
-            results.append(ModeResult(JIT, differences, tuple(dict.fromkeys(refused))))
+            results.append(ModeResult(JIT, differences, tuple(dict.fromkeys(now.refused))))
         return tuple(results)
 
     def wants_graphs(self, case: Case, called: Observed, seen: Observed) -> bool:

@@ -52,6 +52,7 @@ class Trials:
         seed: Of weights and inputs.
         tolerance: In the place of the published one.
         adapters: Model adapters to ask before the built-in ones.
+        jobs: Share the cases of a whole level out to so many processes.
         progress: Told of each trial.
     """
 
@@ -64,6 +65,7 @@ class Trials:
         seed: int = 0,
         tolerance: float | None = None,
         adapters: Sequence[ModelAdapter] = (),
+        jobs: int = 1,
         progress: Callable[[str], None] = lambda name: None,
     ) -> None:
         self.count = 0
@@ -73,6 +75,7 @@ class Trials:
         self._seed = seed
         self._tolerance = tolerance
         self._adapters = adapters
+        self._jobs = jobs
         self._progress = progress
         self._known: dict[tuple[str, tuple[str, ...] | None], Finding] = {}
 
@@ -111,6 +114,7 @@ class Trials:
                 tolerance=self._tolerance,
                 cases=cases,
                 fail_fast=fail_fast,
+                jobs=self._jobs if cases is None else 1,
                 progress=lambda case, number, total: self._progress(
                     f"candidate {self.count}, {number} of {total}: {case}"
                 ),

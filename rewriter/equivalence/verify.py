@@ -12,6 +12,7 @@ from types import ModuleType
 
 from .adapters import ModelAdapter
 from .run import Run
+from .shares import elsewhere, split
 from .statistics import Status
 from .surface import compare_surfaces
 from .verdict import CaseResult, Verdict, output_verdicts, without_errors
@@ -29,6 +30,7 @@ def verify(
     tolerance: float | None = None,
     cases: Sequence[str] | None = None,
     fail_fast: bool = False,
+    jobs: int = 1,
     progress: Progress = lambda case_id, number, total: None,
     adapters: Sequence[ModelAdapter] = (),
 ) -> Verdict:
@@ -45,7 +47,9 @@ def verify(
         tolerance: In the place of the published one; see `policy.py`.
         cases: Ids of the cases to run, `*` allowed; those of `level` when None. Any case of "full" may be named.
         fail_fast: Stop at the first case that is different; the verdict is about those that ran.
-        progress: Told what runs.
+        jobs: Share the cases out to so many processes; not with `fail_fast` nor `adapters`. A script that asks for more
+            than one needs `if __name__ == "__main__":`, as `multiprocessing` has it.
+        progress: Told what this process runs.
         adapters: Model adapters to ask before the built-in ones.
 
     Raises:
@@ -64,12 +68,16 @@ def verify(
         hurried=fail_fast,
     )
     surface, files = compare_surfaces(*run.modules), _files(*run.modules)
-    for number, case in enumerate(run.cases, start=1):
-        progress(case.id, number, len(run.cases))
-        result = run.check(case)
-        if fail_fast and (result.status is Status.DIFFERENT or run.problems):
-            break
-    results = list(run.results.values())
+    own, *others = split(run.cases, 1 if fail_fast or adapters else jobs) or [[]]
+    with elsewhere(run, others) as begun:
+        for number, case in enumerate(own, start=1):
+            progress(case.id, number, len(own))
+            result = run.check(case)
+            if fail_fast and (result.status is Status.DIFFERENT or run.problems):
+                break
+        for other in begun:
+            run.take(other.result())
+    results = [run.results[case.id] for case in run.cases if case.id in run.results]
     return Verdict(
         original=run.original,
         rewritten=run.rewritten,
