@@ -17,7 +17,10 @@ Proposals = Iterator[tuple[ast.AST, str]]
 
 UNOBSERVABLE = {"_init_weights", "load_tf_weights_in_bert", "_set_gradient_checkpointing", "extend_repr", "__repr__"}
 """Functions left alone: what they compute is overwritten, printed, or not for a CPU."""
-GUARD = {"_compiled", "_Graphs", "_Graph", "_state", "_mark", "_signature", "_taken_apart", "_put_together"}
+GUARD = {
+    *("_compiled", "_Graphs", "_Graph", "_state", "_mark", "_signature", "_taken_apart", "_put_together"),
+    *("_form", "_packed", "_filled", "_in_python", "_in_graph"),
+}
 
 
 @dataclass(frozen=True)
