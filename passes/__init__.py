@@ -24,6 +24,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .module_loops import ModuleLoops
     from .no_del import NoDel
     from .patches import Patches
+    from .products import Products
     from .slices import Slices
     from .whole_graph import WholeGraph
 
@@ -42,6 +43,7 @@ def rewriter_passes() -> Iterable[Pass]:
         ModuleLoops(),
         NoDel(),
         Patches(),
+        Products(),
         Slices(),
         WholeGraph(),
     )

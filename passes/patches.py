@@ -71,12 +71,16 @@ _PLAIN = {
 class Patches(Pass):
     """Compute a convolution whose stride is its kernel (the patch embedding of a ViT) as one product of matrices.
 
-    Where MindSpore's CPU convolution has no fast kernel for large patches, it takes up to a hundred times as long. The
-    layer becomes a subclass of itself that comes into the file.
+    Some CPUs take ten to a hundred times as long for the convolution; on others it is the faster of the two. The layer
+    becomes a subclass of itself that comes into the file.
+
+    The mathematics are the same, but the order of the sums is not, and that of MindSpore's own convolution depends on
+    the batch: behind a layer norm or two the difference can exceed what the level `rounding` allows (2e-6; 4e-6 was
+    seen). So it runs only when asked for.
     """
 
     name = "patches"
-    safety = Safety.ROUNDING
+    safety = Safety.APPROXIMATE
     before = ("mint", "flatten")
     examples = (
         Example(
