@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .measure import Figures, Measurement, measure
+from .plan import Plan
 
-__all__ = ["Figures", "Measurement", "measure"]
+__all__ = ["Figures", "Measurement", "Plan", "measure"]

@@ -5,51 +5,79 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Call = Callable[[], Any]
+Inputs = Mapping[str, Any]
+Call = Callable[[Inputs], Any]
 """One run of a model; returns what the model returned."""
 
+KINDS = ("original", "rewritten", "hand", "trace")
 
-def plain(model: Any, inputs: Mapping[str, Any]) -> Call:
+
+def make(kind: str, model: Any) -> Call:
+    """Return how a contender calls a model.
+
+    Args:
+        kind: One of `KINDS`.
+        model: A model of the rewritten file for "rewritten", else of the original. "hand" changes it.
+    """
+    return {"original": plain, "rewritten": plain, "hand": by_hand, "trace": traced}[kind](model)
+
+
+def plain(model: Any) -> Call:
     """Call the model as a user does."""
-    return lambda: model(**inputs)
+    return lambda inputs: model(**inputs)
 
 
-def traced(model: Any, inputs: Mapping[str, Any]) -> Call:
+def traced(model: Any) -> Call:
     """The one-liner `mindspore.jit(model, capture_mode="trace")`; MindSpore 2.7 and later.
 
     Fast, but it keeps the branches, weights and mode of its first call (see the README).
     """
     import mindspore
 
-    names = list(inputs)
+    names: list[str] = []
 
     def forward(*values: Any) -> Any:
         return model(**dict(zip(names, values, strict=True)), return_dict=False)
 
     compiled = mindspore.jit(forward, capture_mode="trace")
-    return lambda: compiled(*inputs.values())
+
+    def call(inputs: Inputs) -> Any:
+        names[:] = inputs
+        return compiled(*inputs.values())
+
+    return call
 
 
-def by_hand(model: Any, inputs: Mapping[str, Any], encoders: list[str]) -> Call:
+def by_hand(model: Any) -> Call:
     """The hand recipe: the layer loop of each encoder in one STRICT graph, the rest of the model in eager mode.
 
-    Args:
-        model: A model of the original file; its encoders are changed.
-        inputs: Arguments of the call.
-        encoders: Dotted names of the submodules to compile.
+    Raises:
+        ValueError: The model has no encoder that the recipe knows.
     """
-    for name in encoders:
-        encoder = model
-        for part in filter(None, name.split(".")):
-            encoder = getattr(encoder, part)
+    found = encoders(model)
+    if not found:
+        raise ValueError("no submodule with a list called `layer` or `layers`, which is what the recipe compiles")
+    for encoder in found:
         _compile_encoder(encoder)
-    return lambda: model(**inputs)
+    return lambda inputs: model(**inputs)
+
+
+def encoders(model: Any) -> list[Any]:
+    """Return the submodules that own a list of layers, as somebody looking for the loop to compile would."""
+    from ..equivalence import weights
+
+    return [module for _, module in weights.modules(model) if _layers(module) is not None]
+
+
+def _layers(module: Any) -> Any:
+    lists = (getattr(module, name, None) for name in ("layer", "layers"))
+    return next((found for found in lists if type(found).__name__ in ("ModuleList", "CellList")), None)
 
 
 def _compile_encoder(encoder: Any) -> None:
     import mindspore
 
-    layers = encoder.layer if hasattr(encoder, "layer") else encoder.layers
+    layers = _layers(encoder)
     if hasattr(encoder, "jit"):
         encoder.jit()  # mindnlp: lets the graph compiler enter its modules
 
@@ -60,11 +88,12 @@ def _compile_encoder(encoder: Any) -> None:
 
     graph = mindspore.jit(loop, fullgraph=True)
     forward = "forward" if hasattr(encoder, "forward") else "construct"
+    causal = "causal_attention_mask" in _parameters(layers[0])
 
     def compiled(*values: Any, **named: Any) -> Any:
         hidden = values[0] if values else named.get("inputs_embeds", named.get("hidden_states"))
         masks = [named[key] for key in ("attention_mask", "causal_attention_mask") if key in named]
-        if "causal_attention_mask" in _parameters(layers[0]) and len(masks) < 2:
+        if causal and len(masks) < 2:
             masks += [None] * (2 - len(masks))
         return _Output(graph(hidden, *masks))
 

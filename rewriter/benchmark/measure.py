@@ -1,21 +1,27 @@
-"""Timing by interleaved rounds: every contender once per round, so that a slow minute hits all of them."""
+"""Timing contenders against each other on the same weights and inputs."""
 
 from __future__ import annotations
 
-import statistics
+import contextlib
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from .contenders import Call, by_hand, plain, traced
-from .workloads import Workload, build, workloads
+from ..errors import RewriterError
+from .plan import PEERS, TITLES, Plan, Progress, silent
+from .runners import Runner
+from .stage import Entrant, Stage, stage, why
+from .threads import limited
+from .workloads import Workload, workloads
 
-Progress = Callable[[str], None]
-PEERS = ("hand", "trace")
+REST_S = 0.05
+"""Pause before a call in interleaved rounds: the threads of the contender before it spin on for a while."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +30,32 @@ class Figures:
 
     Attributes:
         name: Which.
+        title: The same for people.
         median_ms: Median time of a call, in milliseconds.
-        speedup: Median over the rounds of (time of the original / time of this one).
+        min_ms: The shortest.
+        mean_ms: The average.
+        p90_ms: What nine in ten stay below.
+        p99_ms: What 99 in 100 stay below; with fewer rounds than that it is near the longest.
+        speedup: Median over the rounds of (time of the original / time of this one); in a contest, where rounds are not
+            interleaved, the ratio of the averages.
         first_s: Time of the first call, compiling included, in seconds.
         difference: Largest absolute difference from the original's first output.
         samples_ms: Every time, in the order of the rounds.
+        peak_mb: Peak resident memory of a process that does nothing else, in MiB; None when that was not asked for.
     """
 
     name: str
+    title: str
     median_ms: float
+    min_ms: float
+    mean_ms: float
+    p90_ms: float
+    p99_ms: float
     speedup: float
     first_s: float
     difference: float
     samples_ms: tuple[float, ...]
+    peak_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,12 +64,20 @@ class Measurement:
 
     Attributes:
         title: What was run.
-        rounds: How many rounds.
+        model: Name of the class.
+        batch: Rows per call.
+        length: Tokens per row; 0 for a model that takes images only.
+        protocol: See `Plan.protocol`.
+        rounds: Timed calls of each contender.
         figures: One per contender, the original first.
-        failed: Contender → why it could not be measured.
+        failed: Title of a contender, or of a figure → why it could not be measured.
     """
 
     title: str
+    model: str
+    batch: int
+    length: int
+    protocol: str
     rounds: int
     figures: tuple[Figures, ...]
     failed: Mapping[str, str]
@@ -60,117 +87,236 @@ class Measurement:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Taken:
+    """The times of one contender, in seconds.
+
+    Attributes:
+        first: Of the first call.
+        output: What that returned.
+        samples: Of the timed calls.
+    """
+
+    first: float
+    output: npt.NDArray[Any]
+    samples: list[float]
+
+
 def measure(
-    original: str | Path,
-    rewritten: str | Path,
-    *,
-    size: str = "base",
-    batch: int = 1,
-    rounds: int = 7,
-    models: tuple[str, ...] = (),
-    peers: tuple[str, ...] = (),
-    progress: Progress = lambda what: None,
+    original: str | Path, rewritten: str | Path, plan: Plan | None = None, *, progress: Progress = silent
 ) -> list[Measurement]:
-    """Time an original against its rewriting, with the same weights and inputs. Both files are executed.
+    """Time an original against its rewriting and against the peers of the plan. Both files are executed.
 
     Args:
         original: Path or dotted name.
         rewritten: Path or dotted name.
-        size: "base" or "tiny"; see `workloads`.
-        batch: Rows per call.
-        rounds: Timed rounds, after one call of each contender that is not timed.
-        models: Names of model classes; one per kind of input when empty.
-        peers: Further contenders: "hand" (the encoder in `jit`, by hand) and "trace" (`jit(capture_mode="trace")`).
+        plan: The choices.
         progress: Told what runs.
 
     Raises:
         RewriterError: A file cannot be loaded or has nothing to measure.
         MissingDependency: MindSpore is not installed.
     """
+    plan = plan or Plan()
+    peers = [name for name in PEERS if name in plan.peers]
+    return race(original, entrants(original, rewritten, peers), plan, progress)
+
+
+def entrants(original: str | Path, rewritten: str | Path, peers: Sequence[str] = ()) -> list[Entrant]:
+    """Return the original, its rewriting, and peers, in the order of a table."""
+    return [
+        Entrant("original", TITLES["original"], "original", str(original), required=True),
+        Entrant("rewritten", TITLES["rewritten"], "rewritten", str(rewritten), required=True),
+        *(Entrant(name, TITLES[name], name, str(original)) for name in peers),
+    ]
+
+
+def race(original: str | Path, entered: Sequence[Entrant], plan: Plan, progress: Progress) -> list[Measurement]:
+    """Time entrants, the first of which is the original, on every workload of its file.
+
+    Args:
+        original: Path or dotted name.
+        entered: Who takes part.
+        plan: The choices.
+        progress: Told what runs.
+
+    Raises:
+        RewriterError: A file cannot be loaded or has nothing to measure.
+    """
     from ..runtime import loader
 
-    before = loader.load(original)
-    after = loader.load(rewritten, twin_of=before)
-    result = []
-    for workload in workloads(before, size=size, batch=batch, models=models):
-        progress(f"{workload.title}: building")
-        result.append(_measure_one(before, after, workload, rounds, peers, progress))
-    return result
+    with limited(plan.threads) as threads:
+        before = loader.load(original)
+        for entrant in entered:
+            if entrant.required and entrant.kind == "rewritten":
+                loader.load(entrant.spec, twin_of=before)  # a file that cannot be loaded is told of at once
+        groups = list(workloads(before, size=plan.size, batches=plan.batches, lengths=plan.lengths, models=plan.models))
+        return list(_measured(before, str(original), groups, entered, plan, threads, progress))
+
+
+def _measured(
+    before: ModuleType,
+    original: str,
+    groups: Sequence[Sequence[Workload]],
+    entered: Sequence[Entrant],
+    plan: Plan,
+    threads: int,
+    progress: Progress,
+) -> Iterator[Measurement]:
+    count = _Count(sum(map(len, groups)) * len(entered) * (1 + plan.warmup + plan.rounds), progress)
+    for group in groups:
+        with stage(before, original, group[0], plan, threads) as here, contextlib.ExitStack() as stack:
+            runners, failed = _start(here, entered, stack, count)
+            for workload in group:
+                measured = _measure_one(workload, entered, runners, failed, plan, count)
+                yield _with_memory(measured, here, workload, entered, count) if plan.memory else measured
+
+
+def _start(
+    here: Stage, entered: Sequence[Entrant], stack: contextlib.ExitStack, count: _Count
+) -> tuple[dict[str, Runner], dict[str, str]]:
+    """Return name → runner of those that can be built, and title → reason of those that cannot."""
+    runners: dict[str, Runner] = {}
+    failed: dict[str, str] = {}
+    for entrant in entered:
+        count.tell(f"{here.workload.model}: building {entrant.title}")
+        try:
+            runners[entrant.name] = here.start(entrant)
+        except Exception as error:  # a peer that fails is a finding, not the end of the measurement
+            if entrant.required:
+                raise fatal(here.workload.title, entrant, error) from error
+            failed[entrant.title] = why(error)
+            continue
+        stack.callback(runners[entrant.name].close)
+    return runners, failed
 
 
 def _measure_one(
-    before: Any, after: Any, workload: Workload, rounds: int, peers: tuple[str, ...], progress: Progress
+    workload: Workload,
+    entered: Sequence[Entrant],
+    runners: Mapping[str, Runner],
+    failed: Mapping[str, str],
+    plan: Plan,
+    count: _Count,
 ) -> Measurement:
-    from ..equivalence import weights
-
-    one = build(before, workload)
-    values = weights.draw(one, seed=0)
-
-    def fresh(module: Any) -> Any:
-        model = build(module, workload)
-        weights.load(model, values)
-        return model
-
-    weights.load(one, values)
-    twin = fresh(after)
-    inputs = weights.as_tensors(workload.inputs)
-    makers: dict[str, Callable[[], Call]] = {
-        "original": lambda: plain(one, inputs),
-        "rewritten": lambda: plain(twin, inputs),
-        "hand": lambda: by_hand(fresh(before), inputs, _encoders(twin)),
-        "trace": lambda: traced(fresh(before), inputs),
-    }
-    wanted = ["original", "rewritten", *(name for name in PEERS if name in peers)]
-    calls: dict[str, Call] = {}
-    first: dict[str, float] = {}
-    outputs: dict[str, Any] = {}
-    failed: dict[str, str] = {}
-    for name in wanted:
-        progress(f"{workload.title}: first call of {name}")
-        try:
-            call = makers[name]()
-            first[name], outputs[name] = _timed(call)
-        except Exception as error:  # a peer that fails is a finding, not the end of the measurement
-            if name in ("original", "rewritten"):
-                raise
-            failed[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    failed = dict(failed)
+    running: dict[str, Runner] = {}
+    first: dict[str, tuple[float, npt.NDArray[Any]]] = {}
+    for entrant in entered:
+        if entrant.name not in runners:
+            count.step(f"{workload.title}: {entrant.title} is missing", 1 + plan.warmup + plan.rounds)
             continue
-        calls[name] = call
-    samples: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds):
-        progress(f"{workload.title}: round {number + 1} of {rounds}")
-        for name, call in calls.items():
-            samples[name].append(_timed(call)[0])
-    base = samples["original"]
-    figures = tuple(
-        Figures(
-            name=name,
-            median_ms=round(statistics.median(times) * 1e3, 2),
-            speedup=round(statistics.median(b / t for b, t in zip(base, times, strict=True)), 2),
-            first_s=round(first[name], 2),
-            difference=float(np.max(np.abs(outputs[name] - outputs["original"]))),
-            samples_ms=tuple(round(value * 1e3, 2) for value in times),
-        )
-        for name, times in samples.items()
+        runner = runners[entrant.name]
+        count.step(f"{workload.title}: first call of {entrant.title}")
+        try:
+            runner.give(workload.inputs)
+            first[entrant.name] = runner.call(), runner.output()
+        except Exception as error:  # as above
+            if entrant.required:
+                raise fatal(workload.title, entrant, error) from error
+            failed[entrant.title] = why(error)
+            continue
+        running[entrant.name] = runner
+    timed = _contest if plan.protocol == "contest" else _interleaved
+    samples = timed(running, plan, lambda what: count.step(f"{workload.title}: {what}"))
+    taken = {name: Taken(*first[name], samples[name]) for name in running}
+    figures = tuple(_figures(item, taken, plan) for item in entered if item.name in taken)
+    return Measurement(
+        workload.title, workload.model, workload.batch, workload.length, plan.protocol, plan.rounds, figures, failed
     )
-    return Measurement(workload.title, rounds, figures, failed)
 
 
-def _timed(call: Call) -> tuple[float, Any]:
-    """Return (seconds, first output as an array); the array is on the host, so the computation is over."""
-    start = time.perf_counter()
-    result = _first_tensor(call()).asnumpy()
-    return time.perf_counter() - start, result
+def fatal(title: str, entrant: Entrant, error: Exception) -> RewriterError:
+    """Return what ends a measurement: a contender failed that nothing can be said without."""
+    return RewriterError(f"{title}: {entrant.title}: {why(error)}", exit_code=1)
 
 
-def _first_tensor(value: Any) -> Any:
-    while not hasattr(value, "asnumpy"):
-        value = value[0]
-    return value
+def _interleaved(running: Mapping[str, Runner], plan: Plan, tell: Callable[[str], None]) -> Mapping[str, list[float]]:
+    """Run everybody once per round; who begins changes, so that nobody always comes after the same one."""
+    samples: dict[str, list[float]] = {name: [] for name in running}
+    names = list(running)
+    for number in range(plan.warmup + plan.rounds):
+        begin = number % len(names)
+        for name in names[begin:] + names[:begin]:
+            tell(f"round {number + 1} of {plan.warmup + plan.rounds}")
+            time.sleep(REST_S)
+            seconds = running[name].call()
+            if number >= plan.warmup:
+                samples[name].append(seconds)
+    return samples
 
 
-def _encoders(twin: Any) -> list[str]:
-    """Return the dotted names of the submodules with compiled methods, which have run once."""
-    from ..equivalence import weights
+def _contest(running: Mapping[str, Runner], plan: Plan, tell: Callable[[str], None]) -> Mapping[str, list[float]]:
+    """Run everybody `rounds` times in a row, after the first call, which compiles."""
+    samples: dict[str, list[float]] = {}
+    for name, runner in running.items():
+        time.sleep(REST_S)
+        samples[name] = []
+        for number in range(plan.rounds):
+            tell(f"call {number + 1} of {plan.rounds}, {name}")
+            samples[name].append(runner.call())
+    return samples
 
-    return [name for name, module in weights.modules(twin) if "_graphs" in vars(module)]
+
+def _figures(entrant: Entrant, taken: Mapping[str, Taken], plan: Plan) -> Figures:
+    one, base = taken[entrant.name], taken["original"]
+    times, reference = np.array(one.samples) * 1e3, np.array(base.samples) * 1e3
+    median, p90, p99 = np.percentile(times, (50, 90, 99))
+    contest = plan.protocol == "contest"
+    speedup = reference.mean() / times.mean() if contest else np.median(reference / times)
+    return Figures(
+        name=entrant.name,
+        title=entrant.title,
+        median_ms=round(float(median), 3),
+        min_ms=round(float(times.min()), 3),
+        mean_ms=round(float(times.mean()), 3),
+        p90_ms=round(float(p90), 3),
+        p99_ms=round(float(p99), 3),
+        speedup=round(float(speedup), 3),
+        first_s=round(one.first, 3),
+        difference=float(np.max(np.abs(one.output - base.output))),
+        samples_ms=tuple(round(float(value), 3) for value in times),
+    )
+
+
+def _with_memory(
+    measured: Measurement, here: Stage, workload: Workload, entered: Sequence[Entrant], count: _Count
+) -> Measurement:
+    by_name = {entrant.name: entrant for entrant in entered}
+    figures, failed = [], dict(measured.failed)
+    for item in measured.figures:
+        count.tell(f"{workload.title}: memory of {item.title}")
+        try:
+            figures.append(replace(item, peak_mb=_peak_mb(here, workload, by_name[item.name])))
+        except Exception as error:  # its times are there, and stay
+            figures.append(item)
+            failed[f"memory of {item.title}"] = why(error)
+    return replace(measured, figures=tuple(figures), failed=failed)
+
+
+def _peak_mb(here: Stage, workload: Workload, entrant: Entrant) -> float:
+    """Return the peak memory of a process that builds one contender and calls it three times."""
+    runner = here.start_alone(entrant, drawn=False)
+    try:
+        runner.give(workload.inputs)
+        for _ in range(3):
+            runner.call()
+        return round(runner.peak_mb(), 1)
+    finally:
+        runner.close()
+
+
+class _Count:
+    """Counts calls, for a progress bar."""
+
+    def __init__(self, total: int, progress: Progress) -> None:
+        self._total, self._done, self._progress = total, 0, progress
+
+    def tell(self, what: str) -> None:
+        """Tell what runs, which is not counted."""
+        self._progress(what, self._done / self._total)
+
+    def step(self, what: str, calls: int = 1) -> None:
+        """Tell what runs, and count it."""
+        self.tell(what)
+        self._done += calls

@@ -82,6 +82,6 @@ def test_an_interpreter_without_pytorch_says_so(tmp_path):
     request = {"kind": "torch", "threads": 1, "weights": None, "model": "BertModel", "config": {}, "fixed": True}
     command = torch_worker(sys.executable).command
     blind = (command[0], "-S", *command[1:])
-    with pytest.raises(WorkerError, match="No module named 'numpy'|No module named 'torch'"):
+    with pytest.raises(WorkerError, match=r"No module named 'numpy'|No module named 'torch'"):
         Remote(Worker(blind), request)
     assert Path(command[-1]).is_file()
