@@ -24,17 +24,17 @@ class Settings:
         passes: Names of the passes to run; empty for the default ones.
         target: Device.
         mindspore: Version; None for the installed one.
-        scope: How much of a model is one graph.
         plugins: Plugin files (relative to the pyproject.toml) and modules.
         no_plugins: Names of plugins not to load.
+        scope: How much of a model is one graph.
     """
 
     passes: tuple[str, ...] = ()
     target: Device = Device.PORTABLE
     mindspore: str | None = None
-    scope: Scope = Scope.MODEL
     plugins: tuple[str, ...] = ()
     no_plugins: tuple[str, ...] = ()
+    scope: Scope = Scope.MODEL
 
 
 def load(start: Path) -> Settings:

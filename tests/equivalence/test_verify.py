@@ -49,8 +49,11 @@ def test_the_twin_is_equal_and_compiled(good):
     assert verdict.ok, verdict
     assert verdict.status in (Status.IDENTICAL, Status.EQUIVALENT)
     assert verdict.compiled
-    assert [method.method for method in verdict.methods] == ["BertEncoder._construct_flat"]
-    assert verdict.methods[0].calls >= len(chosen) - 1  # all but the wrong call get there
+    encoder, model, *heads = verdict.methods
+    assert [encoder.method, model.method] == ["BertEncoder._construct_flat", "BertModel._construct_flat_BertModel"]
+    assert encoder.own == 0  # a part of the model's graph
+    assert model.own >= len(chosen) - 2  # all get there but the wrong call, and the head's has a graph of its own
+    assert [head.method for head in heads if head.calls] == ["BertLMHeadModel._construct_flat_BertLMHeadModel"]
     assert {mode.mode for case in verdict.cases for mode in case.modes} == {"eager", "jit"}
     assert [told[0] for told in seen] == [case.id for case in verdict.cases]
     assert [told[1:] for told in seen] == [(number, len(chosen)) for number in range(1, len(chosen) + 1)]

