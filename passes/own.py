@@ -10,7 +10,7 @@ from string import Template
 import libcst as cst
 
 from rewriter import PassContext
-from rewriter.tree import find, identifiers, replace
+from rewriter.tree import children, find, identifiers, replace
 
 from .inserted import put_before
 
@@ -65,7 +65,7 @@ def with_definition(tree: cst.Module, own: Own, changes: Mapping[cst.CSTNode, cs
 
 def calls_in_functions(tree: cst.CSTNode) -> Iterator[cst.Call]:
     """Yield the calls that run when a function does; what runs on import may stand before the class that it needs."""
-    for node in tree.children:
+    for node in children(tree):
         if isinstance(node, cst.FunctionDef):
             yield from find(node.body, cst.Call)
         elif isinstance(node, _BLOCKS):

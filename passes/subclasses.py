@@ -44,12 +44,11 @@ def replace_layers(
     """
     tree = context.tree
     for layer, subclass in layers.items():
+        made = [call for call in calls_in_functions(tree) if context.qualified_name(call.func) == layer]
+        why_none = _why_none(context, layer, subclass) if made else ""
         chosen = []
-        for call in calls_in_functions(tree):
-            if context.qualified_name(call.func) != layer:
-                continue
-            reason = _why_none(context, layer, subclass) or why_not(call, layer)
-            if reason:
+        for call in made:
+            if reason := why_none or why_not(call, layer):
                 context.skipped(call, layer, reason)
             else:
                 chosen.append(call)

@@ -103,8 +103,7 @@ class Layer(nn.Cell):
     def rewrite(self, context: PassContext) -> cst.Module:
         """Outline every forward that calls modules and is asked for its outputs by `return_dict`."""
         changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement]] = {}
-        helper = with_free_names(_IN_PYTHON, context.tree)
-        needs_helper = False
+        helper = ""
         for owner in module_classes(context):
             forward = owner.method(context.dialect.forward)
             if forward is None or any(map(is_flat, owner.methods())) or not _takes(forward, PACKED_BY):
@@ -120,15 +119,16 @@ class Layer(nn.Cell):
                 context.skipped(forward.body.body[calls[0]], what, str(why))
                 continue
             new, flat = outline(forward, region, name)
-            guarded = _guarded(new, definitions(helper)[0])
-            needs_helper = needs_helper or guarded is not new
-            changes[forward] = cst.FlattenSentinel([guarded, flat])
+            if effects := _effects(new):
+                helper = helper or _helper(context)
+                new = _guarded(new, effects, definitions(helper)[0])
+            changes[forward] = cst.FlattenSentinel([new, flat])
             context.rewritten(forward.body.body[calls[0]], what, f"what it computes became {name}")
             for later in calls:
                 if not region.start <= later < region.stop:
                     context.skipped(forward.body.body[later], what, "calls a module apart from what was moved")
         tree = replace(context.tree, changes)
-        if not needs_helper or set(definitions(_IN_PYTHON)) <= set(definitions(context.tree.code)):
+        if not helper or _is_there(context):
             return tree
         index = next(i for i, node in enumerate(tree.body) if isinstance(node, cst.ClassDef))
         return put_before(tree, helper, index)
@@ -187,19 +187,35 @@ def _first_work(forward: cst.FunctionDef, context: PassContext) -> int:
     return len(forward.body.body)
 
 
-def _guarded(forward: cst.FunctionDef, in_python: str) -> cst.FunctionDef:
-    """Return `forward` with its calls for effect, such as warnings, left out of any graph that it is part of."""
+def _effects(forward: cst.FunctionDef) -> list[cst.SimpleStatementLine]:
+    """Return the lines of `forward` that call a method for its effect, such as a warning."""
     self_ = self_name(forward) or "self"
-    lines: dict[cst.CSTNode, cst.CSTNode] = {
+    lines = find(forward.body, cst.SimpleStatementLine)
+    return [line for line in lines if len(line.body) == 1 and next(calls_for_effect(line, self_), None) is not None]
+
+
+def _guarded(forward: cst.FunctionDef, lines: Sequence[cst.SimpleStatementLine], in_python: str) -> cst.FunctionDef:
+    """Return `forward` with `lines` left out of any graph that it is part of."""
+    changes: dict[cst.CSTNode, cst.CSTNode] = {
         line: cst.If(
             test=cst.Call(cst.Name(in_python)),
             body=cst.IndentedBlock([line.with_changes(leading_lines=[])]),
             leading_lines=line.leading_lines,
         )
-        for line in find(forward.body, cst.SimpleStatementLine)
-        if len(line.body) == 1 and next(calls_for_effect(line, self_), None) is not None
+        for line in lines
     }
-    return replace(forward, lines) if lines else forward
+    return replace(forward, changes)
+
+
+def _helper(context: PassContext) -> str:
+    """Return the text of the functions that tell plain Python from a graph, under names that are free in the file."""
+    return _IN_PYTHON if _is_there(context) else with_free_names(_IN_PYTHON, context.tree)
+
+
+def _is_there(context: PassContext) -> bool:
+    """Tell whether the file has these functions from an earlier run."""
+    names = {node.name.value for node in context.tree.body if isinstance(node, cst.FunctionDef)}
+    return set(definitions(_IN_PYTHON)) <= names
 
 
 _IN_PYTHON = '''
