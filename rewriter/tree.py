@@ -251,18 +251,18 @@ def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTN
     stack = [node]
     while stack:
         item = stack.pop()
-        if into_functions and is_a(item, cst.FunctionDef):
-            yield from _function_nodes(item)
+        if into_functions and is_a(item, (cst.FunctionDef, cst.SimpleStatementLine, cst.If, cst.For)):
+            yield from _statement_nodes(item)
             continue
         yield item
         stack.extend(reversed(_parts(item, into_functions)))
 
 
-@lru_cache(maxsize=1024)
-def _function_nodes(function: cst.FunctionDef) -> tuple[cst.CSTNode, ...]:
-    """Return what `walk` yields for a function: most passes leave most of them as they are, and all walk them."""
+@lru_cache(maxsize=8192)
+def _statement_nodes(statement: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
+    """Return what `walk` yields for a statement: most passes leave most of them as they are, and all walk them."""
     found: list[cst.CSTNode] = []
-    stack: list[cst.CSTNode] = [function]
+    stack: list[cst.CSTNode] = [statement]
     while stack:
         item = stack.pop()
         found.append(item)
