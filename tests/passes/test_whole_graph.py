@@ -350,3 +350,26 @@ class TestRuns:
             assert np.allclose(loss.asnumpy(), other.asnumpy(), rtol=1e-6)
             for one, two in zip(grads, others, strict=True):
                 assert np.allclose(one.asnumpy(), two.asnumpy(), rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.slow
+    def test_the_graph_used_last_is_kept_longest(self, pair):
+        _, new = pair("Head")
+        new.info.kind = None
+        new(x())
+        home = graphs(new)[-1]
+        for kind in range(9):
+            new.info.kind = kind
+            new(x())
+            new.info.kind = None
+            new(x())
+            assert graphs(new)[-1] is home
+        assert len(graphs(new)) == 8
+
+    def test_many_shapes_are_warned_of(self, pair, monkeypatch):
+        told = []
+        monkeypatch.setattr(mindspore.log, "warning", lambda message, *values: told.append(message % values))
+        _, new = pair("Model")
+        for rows in range(1, 10):
+            new(x(rows=rows))
+        mine = [line for line in told if "sets of shapes" in line]
+        assert mine == ["Model._construct_flat was compiled for 8 sets of shapes; pad inputs to a few lengths"]
