@@ -38,7 +38,8 @@ class Figures:
         p99_ms: What 99 in 100 stay below; with fewer rounds than that it is near the longest.
         speedup: Median over the rounds of (time of the original / time of this one); in a contest, where rounds are not
             interleaved, the ratio of the averages.
-        first_s: Time of the first call, compiling included, in seconds.
+        first_s: Time of the first two calls, compiling included, in seconds: a rewriting may learn from the first one
+            what to compile in the second.
         difference: Largest absolute difference from the original's first output.
         samples_ms: Every time, in the order of the rounds.
         peak_mb: Peak resident memory of a process that does nothing else, in MiB; None when that was not asked for.
@@ -92,7 +93,7 @@ class Taken:
     """The times of one contender, in seconds.
 
     Attributes:
-        first: Of the first call.
+        first: Of the first two calls together.
         output: What that returned.
         samples: Of the timed calls.
     """
@@ -207,10 +208,10 @@ def _measure_one(
             count.step(f"{workload.title}: {entrant.title} is missing", 1 + plan.warmup + plan.rounds)
             continue
         runner = runners[entrant.name]
-        count.step(f"{workload.title}: first call of {entrant.title}")
+        count.step(f"{workload.title}: first two calls of {entrant.title}")
         try:
             runner.give(workload.inputs)
-            first[entrant.name] = runner.call(), runner.output()
+            first[entrant.name] = runner.call() + runner.call(), runner.output()
         except Exception as error:  # as above
             if entrant.required:
                 raise fatal(workload.title, entrant, error) from error
@@ -247,7 +248,7 @@ def _interleaved(running: Mapping[str, Runner], plan: Plan, tell: Callable[[str]
 
 
 def _contest(running: Mapping[str, Runner], plan: Plan, tell: Callable[[str], None]) -> Mapping[str, list[float]]:
-    """Run everybody `rounds` times in a row, after the first call, which compiles."""
+    """Run everybody `rounds` times in a row, after the first calls, which compile."""
     samples: dict[str, list[float]] = {}
     for name, runner in running.items():
         time.sleep(REST_S)

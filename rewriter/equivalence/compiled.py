@@ -2,8 +2,9 @@
 
 A compiled method is one that the rewriting wrapped: it has a `__wrapped__` that the original's method of that name has
 not. That covers our own wrapper and a `@mindspore.jit` written by hand. Our wrapper notes in the module, as
-`_graphs.refused`, why a call ran as plain Python, and by `paused` that it learns from plain Python what a graph is to
-return; a `mindspore.jit` never does that, it raises.
+`_graphs.refused`, why a call ran as plain Python; a `mindspore.jit` never does that, it raises. The first call of a
+kind runs as plain Python, too, to learn what its graph is to return (`_graphs.learned`, and `paused` meanwhile): where
+calls are observed, it is made again at once.
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ def observed(methods: list[CompiledMethod]) -> Iterator[Observed]:
 def _probe(method: CompiledMethod, seen: Observed) -> Callable[..., Any]:
     def probe(self: Any, *args: Any, **keywords: Any) -> Any:
         result = method.wrapper(self, *args, **keywords)
+        if not _is_inside(method) and getattr(vars(self).get("_graphs"), "learned", False):
+            result = method.wrapper(self, *args, **keywords)  # this time by its graph
         seen.calls[method.label] = seen.calls.get(method.label, 0) + 1
         if _is_inside(method):
             seen.inside[method.label] = seen.inside.get(method.label, 0) + 1
