@@ -36,13 +36,13 @@ def builtin_passes():
 
 @pytest.fixture(scope="session")
 def rewrite(builtin_passes):
-    """Run passes over text or bytes: `rewrite(text)` runs all, `rewrite(text, "flatten")` the named ones."""
+    """Run passes over text or bytes: `rewrite(text)` the default ones, `rewrite(text, "flatten")` the named ones."""
 
     def run(text, *names, package="", device="portable", mindspore="2.10.0"):
         data = text if isinstance(text, bytes) else text.encode()
         unknown = set(names) - {item.name for item in builtin_passes}
         assert not unknown, f"no such pass: {unknown}"
-        chosen = [item for item in builtin_passes if not names or item.name in names]
+        chosen = [item for item in builtin_passes if item.name in names] or pipeline.default_passes(builtin_passes)
         return pipeline.run(
             source.parse(data, name="modeling_toy.py", package=package), chosen, Target.parse(device, mindspore)
         )
@@ -58,12 +58,12 @@ def real_file(request):
 
 @pytest.fixture(scope="session")
 def rewritten_files(builtin_passes):
-    """Rewrite a real file by every pass; each file once per session."""
+    """Rewrite a real file by the default passes; each file once per session."""
     results = {}
 
     def run(path):
         if path not in results:
-            results[path] = pipeline.run(source.read(path), builtin_passes, Target())
+            results[path] = pipeline.run(source.read(path), pipeline.default_passes(builtin_passes), Target())
         return results[path]
 
     return run

@@ -11,7 +11,7 @@ from packaging.version import Version
 from rewriter_passes import rewriter_passes
 
 from rewriter import pipeline, source
-from rewriter.targets import Device, Target
+from rewriter.targets import Device, Scope, Target
 
 settings.register_profile("patient", deadline=None)  # no test asserts a time
 settings.load_profile("patient")
@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BERT = ROOT / "models" / "bert" / "modeling_bert.py"
 
 
-def rewrite(path: Path, *without: str) -> str:
-    """The twin that the built-in passes make, all but those named."""
-    passes = [item for item in rewriter_passes() if item.name not in without]
-    result = pipeline.run(source.read(path), passes, Target(Device.CPU, Version("2.10.0")))
+def rewrite(path: Path, *without: str, scope: Scope = Scope.MODEL) -> str:
+    """The twin that the default passes make, all but those named."""
+    passes = [item for item in pipeline.default_passes(list(rewriter_passes())) if item.name not in without]
+    result = pipeline.run(source.read(path), passes, Target(Device.CPU, Version("2.10.0"), scope))
     assert not result.failures
     assert result.changed
     return result.text
@@ -43,6 +43,12 @@ def bert() -> Path:
 def compiled_text() -> str:
     """The twin as `rewriter apply` writes it."""
     return rewrite(BERT)
+
+
+@pytest.fixture(scope="session")
+def encoder_text() -> str:
+    """The twin in which only the encoder is a graph."""
+    return rewrite(BERT, scope=Scope.ENCODER)
 
 
 @pytest.fixture(scope="session")

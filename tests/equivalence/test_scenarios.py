@@ -102,8 +102,8 @@ def test_the_twin_passes_them_all(bert, plain_text, broken):
 
 
 @pytest.mark.slow
-def test_graphs_of_heads_are_left_out_of_quick_once_the_base_has_run(bert, compiled_text, broken):
-    path = broken(compiled_text)
+def test_graphs_of_heads_are_left_out_of_quick_once_the_base_has_run(bert, encoder_text, broken):
+    path = broken(encoder_text)
     light, alone = verify(bert, path, cases=[LEFT, PLAIN]), verify(bert, path, cases=[PLAIN])
     modes = {case.id: [mode.mode for mode in case.modes] for case in light.cases}
     assert modes == {LEFT: ["eager", "jit"], PLAIN: ["eager"]}
