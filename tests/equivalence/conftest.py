@@ -52,6 +52,12 @@ def encoder_text() -> str:
 
 
 @pytest.fixture(scope="session")
+def plain_encoder_text() -> str:
+    """That twin without its jit wrapper."""
+    return rewrite(BERT, "jit", scope=Scope.ENCODER)
+
+
+@pytest.fixture(scope="session")
 def plain_text() -> str:
     """The twin without its jit wrapper: what is wrong with it shows without a compiler, at once."""
     return rewrite(BERT, "jit")

