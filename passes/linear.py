@@ -13,7 +13,7 @@ class $name($base):
     """Multiplies matrices, which a CPU does faster, outside of graphs, than what the base class calls."""
 
     _product = $ops.MatMul(transpose_b=True)
-    _add_bias = $ops.BiasAdd()
+    _add = $ops.Add()
 
     def $forward(self, input):
         weight = self.weight
@@ -21,7 +21,7 @@ class $name($base):
             return super().$forward(input)
         output = self._product(input.reshape(-1, input.shape[-1]), weight)
         if self.bias is not None:
-            output = self._add_bias(output, self.bias)
+            output = self._add(output, self.bias)
         return output.reshape(*input.shape[:-1], weight.shape[0])
 '''
 _NOTE = "a product of matrices and a bias"
@@ -34,7 +34,7 @@ _LAYERS = {
 
 
 class Linear(Pass):
-    """Compute a linear layer by `MatMul` and `BiasAdd`, as MindSpore's own `nn.Dense` does.
+    """Compute a linear layer by `MatMul` and `Add`, much as MindSpore's own `nn.Dense` does.
 
     mindnlp's and mint's layers call `dense`, which takes about twice as long on a CPU in eager mode; in a graph they
     are level. The layer becomes a subclass of itself that comes into the file.
@@ -68,7 +68,7 @@ class Linear(nn.Linear):
     """Multiplies matrices, which a CPU does faster, outside of graphs, than what the base class calls."""
 
     _product = ms_ops.MatMul(transpose_b=True)
-    _add_bias = ms_ops.BiasAdd()
+    _add = ms_ops.Add()
 
     def forward(self, input):
         weight = self.weight
@@ -76,7 +76,7 @@ class Linear(nn.Linear):
             return super().forward(input)
         output = self._product(input.reshape(-1, input.shape[-1]), weight)
         if self.bias is not None:
-            output = self._add_bias(output, self.bias)
+            output = self._add(output, self.bias)
         return output.reshape(*input.shape[:-1], weight.shape[0])
 
 

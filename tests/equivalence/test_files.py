@@ -55,4 +55,5 @@ def test_a_whole_file(library, name, tmp_path, rewritten):
     assert verdict.ok, verdict.to_json()
     assert verdict.count(Status.UNVERIFIED) == 0
     assert not verdict.unchecked
+    assert verdict.compiled, verdict.to_json()
     assert all(method.calls for method in verdict.methods)

@@ -195,6 +195,17 @@ class TestTheFile:
                 assert rewrite(alone, device=device).text == alone
 
 
+def test_a_bias_that_grew(rewrite, tmp_path):
+    """Resizing an embedding assigns the tied head's bias a longer value; `BiasAdd` goes on seeing the old length."""
+    with written_and_rewritten(rewrite, tmp_path, MINDNLP, "Head", "linear") as (_, rewritten):
+        from mindnlp.core import nn
+
+        head = rewritten(4, 7, True)
+        head.dense.weight = nn.Linear(4, 9).weight
+        head.dense.bias.assign_value(nn.functional.pad(head.dense.bias, (0, 2), "constant", 0))
+        assert head(states(3, 4)).shape == (3, 9)
+
+
 class TestRealFiles:
     def test_every_layer_of_mindnlp_and_no_dense(self, real_file, rewrite):
         text = real_file.read_bytes()

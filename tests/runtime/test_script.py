@@ -33,9 +33,10 @@ for parameter in parameters:
     mindspore.ops.assign(parameter, value)
 ids = mindspore.Tensor(np.arange(1, 11).reshape(2, 5), mindspore.int64)
 mask = mindspore.Tensor([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]], mindspore.int64)
+model(ids, attention_mask=mask)  # A first call of a kind runs as plain Python, to learn what it returns.
 output = model(ids, attention_mask=mask)
 print("numbers", output[0].asnumpy().tobytes().hex(), output[1].asnumpy().tobytes().hex())
-graphs = vars(model.encoder).get("_graphs")
+graphs = vars(model).get("_graphs")
 print("graphs", graphs is not None and len(graphs) > 0 and graphs.refused == "")
 """
 
