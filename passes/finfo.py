@@ -10,7 +10,7 @@ from rewriter.tree import find, replace
 from .forwards import module_classes
 
 _FINFO = ("mindnlp.core.ops.finfo", "mindspore.ops.finfo")
-_LIMITS = {"float32": ("-3.4028234663852886e38", "3.4028234663852886e38"), "float16": ("-65504.0", "65504.0")}
+LIMITS = {"float32": ("-3.4028234663852886e38", "3.4028234663852886e38"), "float16": ("-65504.0", "65504.0")}
 """(smallest, largest) finite value of IEEE 754 binary32 and binary16."""
 
 
@@ -93,6 +93,6 @@ def _choice(node: cst.Attribute, dtype: cst.BaseExpression, context: PassContext
     module = cst.Module([])
     side = 0 if node.attr.value == "min" else 1
     name = module.code_for_node(dtype)
-    parts = [f"{limits[side]} if {name} == {context.use('mindspore')}.{kind} else" for kind, limits in _LIMITS.items()]
+    parts = [f"{limits[side]} if {name} == {context.use('mindspore')}.{kind} else" for kind, limits in LIMITS.items()]
     text = " ".join([*parts, module.code_for_node(node)])
     return cst.parse_expression(f"({text})")

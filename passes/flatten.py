@@ -7,8 +7,8 @@ import libcst as cst
 from rewriter import Example, Kind, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
-from .forwards import ModuleClass, module_attributes, module_classes, self_name
-from .outline import CannotOutline, find_region, flat_name, outline
+from .forwards import ModuleClass, module_attributes, self_name
+from .outline import find_region, outline_forwards
 
 
 class Flatten(Pass):
@@ -94,32 +94,14 @@ class Encoder(nn.Cell):
 
     def rewrite(self, context: PassContext) -> cst.Module:
         """Outline every forward whose class loops over a list of modules."""
-        changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement]] = {}
-        seen: set[str] = set()
-        for owner in module_classes(context):
-            again = owner.node.name.value in seen  # it may derive from the other one, and share its methods
-            seen.add(owner.node.name.value)
-            forward = owner.method(context.dialect.forward)
-            if forward is None:
-                continue
-            loops = _loop_statements(owner, forward)
-            if not loops:
-                continue
-            what = f"{owner.node.name.value}.{forward.name.value}"
-            try:
-                if again:
-                    raise CannotOutline("an earlier class has the same name")
-                name = flat_name(owner, forward, context)
-                region = find_region(forward, loops[0], context)
-            except CannotOutline as why:
-                context.skipped(forward.body.body[loops[0]], what, str(why))
-                continue
-            changes[forward] = cst.FlattenSentinel(outline(forward, region, name))
-            context.rewritten(forward.body.body[loops[0]], what, f"the loop over the layers became {name}")
-            for later in loops:
-                if later >= region.stop:
-                    context.skipped(forward.body.body[later], what, "a second loop, apart from the one that was moved")
-        return replace(context.tree, changes)
+        outlined = outline_forwards(
+            context,
+            wanted=_loop_statements,
+            region_of=lambda forward, loops: find_region(forward, loops[0], context),
+            moved="the loop over the layers",
+            apart="a second loop, apart from the one that was moved",
+        )
+        return replace(context.tree, {forward: cst.FlattenSentinel(pair) for forward, pair in outlined.items()})
 
 
 def _loop_statements(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Container
 
 import libcst as cst
 
@@ -19,10 +20,18 @@ def with_free_names(text: str, tree: cst.Module) -> str:
     """Return `text` with other names for what it defines where `tree` uses the names already."""
     taken = identifiers(tree)
     for name in definitions(text):
-        if name in taken:
-            free = next(f"{name}_{n}" for n in range(2, 1000) if f"{name}_{n}" not in taken)
-            text = re.sub(rf"\b{name}\b", free, text)
+        text = re.sub(rf"\b{name}\b", free_name(name, taken), text)
     return text
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return `name`, with a number behind it where it is taken."""
+    return next(one for one in (name, *(f"{name}_{number}" for number in range(2, 1000))) if one not in taken)
+
+
+def first_class(tree: cst.Module) -> int:
+    """Return the index of the first class of a file that has one."""
+    return next(index for index, node in enumerate(tree.body) if isinstance(node, cst.ClassDef))
 
 
 def put_before(tree: cst.Module, text: str, index: int) -> cst.Module:

@@ -9,19 +9,20 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
+from .finfo import LIMITS
 from .forwards import module_classes, self_attribute, self_name
-from .inserted import definitions, put_before, with_free_names
+from .inserted import definitions, first_class, put_before, with_free_names
 
 _PLACE = "mindnlp.transformers.modeling_attn_mask_utils"
 _BASE = "mindnlp.transformers.modeling_utils.PreTrainedModel"
 
-_LEAST = '''
+_LEAST = f'''
 def _least(dtype):
     """Return the least finite number of a floating-point type; `finfo` asks NumPy, which no graph can hold."""
     if dtype == $mindspore.float16:
-        return -65504.0
+        return {LIMITS["float16"][0]}
     if dtype == $mindspore.float32:
-        return -3.4028234663852886e38
+        return {LIMITS["float32"][0]}
     return float($ops.finfo(dtype).min)
 '''
 _EXPANDED = '''
@@ -154,9 +155,7 @@ class Model(nn.Module):
             changes[owner] = _with_methods(owner, methods, names["_least"])
             for name in methods:
                 context.rewritten(owner, f"{owner.name.value}.{name}", "overridden by a form that a graph can hold")
-        tree = replace(context.tree, changes)
-        index = next(i for i, node in enumerate(tree.body) if isinstance(node, cst.ClassDef))
-        return put_before(tree, free, index)
+        return put_before(replace(context.tree, changes), free, first_class(context.tree))
 
     def _calls(self, context: PassContext) -> dict[cst.Call, str]:
         """Return the calls of helpers → the helper."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -23,6 +23,7 @@ from .forwards import (
     FLAT_DOCSTRING,
     FLAT_SUFFIX,
     ModuleClass,
+    module_classes,
     self_attribute,
     self_name,
 )
@@ -85,7 +86,54 @@ class Region:
     undefined: tuple[str, ...]
 
 
-def flat_name(owner: ModuleClass, forward: cst.FunctionDef, context: PassContext) -> str:
+Outlined = dict[cst.FunctionDef, tuple[cst.FunctionDef, cst.FunctionDef]]
+"""Forward as it was → as it is, and its flat method."""
+
+
+def outline_forwards(
+    context: PassContext,
+    wanted: Callable[[ModuleClass, cst.FunctionDef], list[int]],
+    region_of: Callable[[cst.FunctionDef, list[int]], Region],
+    moved: str,
+    apart: str,
+) -> Outlined:
+    """Outline the forwards of a file, and say which were and which could not be.
+
+    Args:
+        context: The pass at work.
+        wanted: Returns the indices of the statements of a forward that are to move; none when it is to stay as it is.
+        region_of: Returns the region that holds them, or some of them; may raise `CannotOutline`.
+        moved: What moves, for the report.
+        apart: What is said of a wanted statement that does not.
+    """
+    changes: Outlined = {}
+    seen: set[str] = set()
+    for owner in module_classes(context):
+        again = owner.node.name.value in seen  # it may derive from the other one, and share its methods
+        seen.add(owner.node.name.value)
+        forward = owner.method(context.dialect.forward)
+        found = wanted(owner, forward) if forward is not None else []
+        if forward is None or not found:
+            continue
+        what = f"{owner.node.name.value}.{forward.name.value}"
+        statements = forward.body.body
+        try:
+            if again:
+                raise CannotOutline("an earlier class has the same name")
+            name = _flat_name(owner, forward, context)
+            region = region_of(forward, found)
+        except CannotOutline as why:
+            context.skipped(statements[found[0]], what, str(why))
+            continue
+        changes[forward] = _outline(forward, region, name)
+        context.rewritten(statements[found[0]], what, f"{moved} became {name}")
+        for index in found:
+            if not region.start <= index < region.stop:
+                context.skipped(statements[index], what, apart)
+    return changes
+
+
+def _flat_name(owner: ModuleClass, forward: cst.FunctionDef, context: PassContext) -> str:
     """Return the name of the flat method, which no class above or below must use for another.
 
     Raises:
@@ -317,7 +365,7 @@ def _refuse_change(target: cst.BaseExpression, own: frozenset[str]) -> None:
         raise CannotOutline(f"changes `{min(names)}` in place")
 
 
-def outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.FunctionDef, cst.FunctionDef]:
+def _outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.FunctionDef, cst.FunctionDef]:
     """Return the forward that calls the flat method, and the flat method.
 
     Args:

@@ -1,4 +1,4 @@
-"""A function or class of our own in a file: found where an earlier run put it, or put before what needs it."""
+"""Functions and classes of our own in a file: found where an earlier run put them, or put before what needs them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import libcst as cst
 from rewriter import PassContext
 from rewriter.tree import children, find, identifiers, replace
 
-from .inserted import put_before
+from .inserted import definitions, free_name, put_before, with_free_names
 
 
 @dataclass(frozen=True)
 class Own:
-    """A definition of our own.
+    """A definition of our own, or several that belong together.
 
     Attributes:
-        name: Its name in the file.
+        name: Its name in the file; of several, that of the first.
         text: Its source.
         is_there: Whether the file has it already.
     """
@@ -49,9 +49,16 @@ def own_definition(context: PassContext, tree: cst.Module, template: str, name: 
             text = Template(template).substitute(texts, name=node.name.value)
             if _meaning(text) == _meaning(tree.code_for_node(node)):
                 return Own(node.name.value, text, is_there=True)
-    taken = identifiers(tree)
-    free = next(one for one in (name, *(f"{name}_{number}" for number in range(2, 1000))) if one not in taken)
+    free = free_name(name, identifiers(tree))
     return Own(free, Template(template).substitute(texts, name=free), is_there=False)
+
+
+def own_definitions(tree: cst.Module, text: str) -> Own:
+    """Return the definitions of `text`: those of the file if it has one of each name, or else under free names."""
+    known = {node.name.value for node in tree.body if isinstance(node, (cst.ClassDef, cst.FunctionDef))}
+    is_there = known.issuperset(definitions(text))
+    text = text if is_there else with_free_names(text, tree)
+    return Own(definitions(text)[0], text, is_there)
 
 
 def with_definition(tree: cst.Module, own: Own, changes: Mapping[cst.CSTNode, cst.CSTNode]) -> cst.Module:
@@ -65,11 +72,17 @@ def with_definition(tree: cst.Module, own: Own, changes: Mapping[cst.CSTNode, cs
 
 def calls_in_functions(tree: cst.CSTNode) -> Iterator[cst.Call]:
     """Yield the calls that run when a function does; what runs on import may stand before the class that it needs."""
+    for function in outermost_functions(tree):
+        yield from find(function.body, cst.Call)
+
+
+def outermost_functions(tree: cst.CSTNode) -> Iterator[cst.FunctionDef]:
+    """Yield the functions that stand in no other function, in source order."""
     for node in children(tree):
         if isinstance(node, cst.FunctionDef):
-            yield from find(node.body, cst.Call)
+            yield node
         elif isinstance(node, _BLOCKS):
-            yield from calls_in_functions(node)
+            yield from outermost_functions(node)
 
 
 _BLOCKS = (cst.BaseCompoundStatement, cst.BaseSuite, cst.Else, cst.Finally, cst.ExceptHandler)

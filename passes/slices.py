@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import libcst as cst
 
 from rewriter import Example, Pass, PassContext, Safety
-from rewriter.tree import dotted_name, find, replace, walk
+from rewriter.tree import find, replace, walk
 
 from .forwards import module_classes, self_name
-from .inserted import definitions, put_before, with_free_names
 from .memory import Memory, single_targets
 from .mint.calls import writes_in_place
 from .mint.table import load
 from .mint.tensors import Tensors
+from .own import Own, outermost_functions, own_definition, with_definition
 from .whole import WholeNumbers
 
 NARROW = "mindspore.mint.narrow"
 HELPER = '''\
-def _narrow(x, dim, start, stop):
+def $name(x, dim, start, stop):
     """Return `x[start:stop]` along `dim`; the bounds count and clamp as a slice's do, None is the end."""
     size = x.shape[dim]
     if stop is None:
         stop = size
     start = min(start, size) if start >= 0 else max(start + size, 0)
     stop = min(stop, size) if stop >= 0 else max(stop + size, 0)
-    return NARROW(x, dim, start, max(stop - start, 0))
+    return $narrow(x, dim, start, max(stop - start, 0))
 '''
-"""What comes into the file, with `NARROW` for the file's own name of `mint.narrow`."""
+"""What comes into the file, with `$narrow` for the file's own name of `mint.narrow`."""
 
 
 class Slices(Pass):
@@ -157,47 +155,9 @@ class Layer(nn.Cell):
     def rewrite(self, context: PassContext) -> cst.Module:
         """Look at every function of the file, and add the helper before the first statement that needs it."""
         work = _Work(context)
-        for function in _functions(context.tree):
+        for function in outermost_functions(context.tree):
             work.look(function)
-        if not work.changes:
-            return context.tree
-        tree = replace(context.tree, work.changes)
-        if work.helper.is_there:
-            return tree
-        pairs = enumerate(zip(context.tree.body, tree.body, strict=True))
-        return put_before(tree, work.helper.text, next(index for index, (old, new) in pairs if old is not new))
-
-
-@dataclass(frozen=True)
-class _Helper:
-    """The function that slices.
-
-    Attributes:
-        text: Its source, under a name that is free in the file or, if the file has it already, under its name there.
-        is_there: Whether the file has it already.
-    """
-
-    text: str
-    is_there: bool
-
-    @property
-    def name(self) -> str:
-        return definitions(self.text)[0]
-
-    @classmethod
-    def for_file(cls, context: PassContext) -> _Helper:
-        text = HELPER.replace("NARROW", context.use(NARROW))
-        for node in context.tree.body:
-            if isinstance(node, cst.FunctionDef) and node.name.value.startswith("_narrow"):
-                own = text.replace("_narrow", node.name.value, 1)
-                if _meaning(own) == _meaning(context.tree.code_for_node(node)):
-                    return cls(own, is_there=True)
-        return cls(with_free_names(text, context.tree), is_there=False)
-
-
-def _meaning(text: str) -> str:
-    """Return what is left of a text without its layout."""
-    return ast.dump(ast.parse(text))
+        return with_definition(context.tree, work.helper, work.changes) if work.changes else context.tree
 
 
 class _Skip(Exception):
@@ -214,14 +174,14 @@ class _Work:
     def __init__(self, context: PassContext) -> None:
         self.context = context
         self.changes: dict[cst.CSTNode, cst.CSTNode] = {}
-        self._tensors = Tensors(load(), self._resolve)
-        self._whole = WholeNumbers(self._resolve)
+        self._tensors = Tensors(load(), context.qualified_name)
+        self._whole = WholeNumbers(context.qualified_name)
         self._methods = {method for owner in module_classes(context) for method in owner.methods()}
 
     @cached_property
-    def helper(self) -> _Helper:
-        """The helper, asked for by the first slice that needs it."""
-        return _Helper.for_file(self.context)
+    def helper(self) -> Own:
+        """The function that slices, asked for by the first slice that needs it."""
+        return own_definition(self.context, self.context.tree, HELPER, "_narrow", narrow=NARROW)
 
     @cached_property
     def _lacks(self) -> str:
@@ -230,14 +190,8 @@ class _Work:
         lacks = load().api[NARROW].lacks(target.device, target.mindspore)
         if lacks:
             return f"{NARROW.removeprefix('mindspore.')} {lacks}"
-        own = any(self._resolve(cst.Name(name)) != f"builtins.{name}" for name in ("min", "max"))
+        own = any(self.context.qualified_name(cst.Name(name)) != f"builtins.{name}" for name in ("min", "max"))
         return "min or max is not Python's own in this file" if own else ""
-
-    def _resolve(self, node: cst.CSTNode) -> str | None:
-        """Return a qualified name, also by the imports that the passes before have asked for."""
-        root, dot, rest = (dotted_name(node) or "").partition(".")
-        wanted = (module for module, local in self.context.imports.wanted.items() if local == root)
-        return self.context.qualified_name(node) or next((module + dot + rest for module in wanted), None)
 
     def look(self, function: cst.FunctionDef) -> None:
         """Decide on every slice of an outermost function, and note the changes."""
@@ -278,8 +232,8 @@ class _Work:
         if not all(self._whole.certain(bound, inner) for _, pair in bounds for bound in pair if bound is not None):
             raise _Skip("whether its bounds are whole numbers cannot be seen here")
         if writes_in_place(function, self.context.tree):
-            memory = Memory(function, self._resolve, self_name(function) if function in self._methods else None)
-            if memory.is_written(node.value):
+            self_ = self_name(function) if function in self._methods else None
+            if Memory(function, self.context.qualified_name, self_).is_written(node.value):
                 raise _Skip("it is written to in this function: narrow gives a view")
 
     def _is_tensor(self, node: cst.Subscript, function: cst.FunctionDef) -> bool:
@@ -295,7 +249,7 @@ class _Work:
             return False
         return any(
             (isinstance(node, cst.Attribute) and node.attr.value in ("asnumpy", "numpy"))
-            or (self._resolve(node) or "").partition(".")[0] == "numpy"
+            or (self.context.qualified_name(node) or "").partition(".")[0] == "numpy"
             for node in find(function, (cst.Name, cst.Attribute))
         )
 
@@ -309,20 +263,6 @@ class _Work:
             result = cst.Call(cst.Name(self.helper.name), [cst.Arg(one) for one in args])
         assert isinstance(result, cst.Call)
         return result.with_changes(lpar=node.lpar, rpar=node.rpar)
-
-
-def _functions(tree: cst.Module) -> Iterator[cst.FunctionDef]:
-    """Yield the functions that stand in no other function, in source order."""
-    stack: list[cst.CSTNode] = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, cst.FunctionDef):
-            yield node
-        else:
-            stack.extend(part for part in reversed(node.children) if isinstance(part, _BLOCKS))
-
-
-_BLOCKS = (cst.BaseCompoundStatement, cst.BaseSuite, cst.Else, cst.Finally, cst.ExceptHandler)
 
 
 def _is_bounded(node: cst.Subscript) -> bool:

@@ -9,9 +9,10 @@ import libcst as cst
 from rewriter import Example, Kind, Pass, PassContext, Safety, Scope
 from rewriter.tree import find, replace
 
-from .forwards import ModuleClass, is_flat, module_classes, self_attribute, self_name
-from .inserted import definitions, put_before, with_free_names
-from .outline import CannotOutline, Region, calls_for_effect, find_region, flat_name, outline
+from .forwards import ModuleClass, is_flat, self_attribute, self_name
+from .inserted import first_class, put_before
+from .outline import CannotOutline, Region, calls_for_effect, find_region, outline_forwards
+from .own import Own, own_definitions
 
 PACKED_BY = "return_dict"
 """The parameter by which a HuggingFace-style forward is told whether to return a `ModelOutput` or a tuple."""
@@ -102,36 +103,24 @@ class Layer(nn.Cell):
 
     def rewrite(self, context: PassContext) -> cst.Module:
         """Outline every forward that calls modules and is asked for its outputs by `return_dict`."""
-        changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.BaseStatement]] = {}
-        helper = ""
-        for owner in module_classes(context):
-            forward = owner.method(context.dialect.forward)
-            if forward is None or any(map(is_flat, owner.methods())) or not _takes(forward, PACKED_BY):
-                continue
-            calls = _module_calls(owner, forward)
-            if not calls:
-                continue
-            what = f"{owner.node.name.value}.{forward.name.value}"
-            try:
-                name = flat_name(owner, forward, context)
-                region = _largest(forward, calls, context)
-            except CannotOutline as why:
-                context.skipped(forward.body.body[calls[0]], what, str(why))
-                continue
-            new, flat = outline(forward, region, name)
+        outlined = outline_forwards(
+            context,
+            wanted=_module_calls,
+            region_of=lambda forward, calls: _largest(forward, calls, context),
+            moved="what it computes",
+            apart="calls a module apart from what was moved",
+        )
+        changes: dict[cst.CSTNode, cst.FlattenSentinel[cst.BaseStatement]] = {}
+        helper: Own | None = None
+        for forward, (new, flat) in outlined.items():
             if effects := _effects(new):
-                helper = helper or _helper(context)
-                new = _guarded(new, effects, definitions(helper)[0])
+                helper = helper or own_definitions(context.tree, _IN_PYTHON)
+                new = _guarded(new, effects, helper.name)
             changes[forward] = cst.FlattenSentinel([new, flat])
-            context.rewritten(forward.body.body[calls[0]], what, f"what it computes became {name}")
-            for later in calls:
-                if not region.start <= later < region.stop:
-                    context.skipped(forward.body.body[later], what, "calls a module apart from what was moved")
         tree = replace(context.tree, changes)
-        if not helper or _is_there(context):
+        if helper is None or helper.is_there:
             return tree
-        index = next(i for i, node in enumerate(tree.body) if isinstance(node, cst.ClassDef))
-        return put_before(tree, helper, index)
+        return put_before(tree, helper.text, first_class(tree))
 
 
 def _takes(forward: cst.FunctionDef, name: str) -> bool:
@@ -140,7 +129,9 @@ def _takes(forward: cst.FunctionDef, name: str) -> bool:
 
 
 def _module_calls(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:
-    """Return the indices of the statements of `forward` that call what the class keeps in an attribute."""
+    """Return the indices of the statements of a model's forward that call what the class keeps in an attribute."""
+    if any(map(is_flat, owner.methods())) or not _takes(forward, PACKED_BY):
+        return []
     self_ = self_name(forward) or "self"
     kept = {
         name
@@ -205,17 +196,6 @@ def _guarded(forward: cst.FunctionDef, lines: Sequence[cst.SimpleStatementLine],
         for line in lines
     }
     return replace(forward, changes)
-
-
-def _helper(context: PassContext) -> str:
-    """Return the text of the functions that tell plain Python from a graph, under names that are free in the file."""
-    return _IN_PYTHON if _is_there(context) else with_free_names(_IN_PYTHON, context.tree)
-
-
-def _is_there(context: PassContext) -> bool:
-    """Tell whether the file has these functions from an earlier run."""
-    names = {node.name.value for node in context.tree.body if isinstance(node, cst.FunctionDef)}
-    return set(definitions(_IN_PYTHON)) <= names
 
 
 _IN_PYTHON = '''

@@ -13,7 +13,7 @@ from . import source as source_layer
 from .errors import RewriterError
 from .passes import Pass
 from .pipeline import Result
-from .targets import Device, Scope, Target
+from .targets import Target
 
 if TYPE_CHECKING:
     from .plugins import PluginHost
@@ -67,10 +67,7 @@ def rewrite(
     Raises:
         RewriterError: The source cannot be read or is not a modeling file, or an option is not usable.
     """
-    if target not in [device.value for device in Device]:
-        raise RewriterError(f"target '{target}': there are {', '.join(device.value for device in Device)}")
-    if scope not in [size.value for size in Scope]:
-        raise RewriterError(f"scope '{scope}': there are {', '.join(size.value for size in Scope)}")
+    goal = Target.parse(target, mindspore, scope)
     host = plugins.load(tuple(plugin_files))
     if isinstance(source, str) and "\n" in source:
         parsed = source_layer.parse(_encoded(source), name="<text>")
@@ -82,7 +79,7 @@ def rewrite(
     return pipeline.run(
         parsed,
         select(host, passes),
-        Target.parse(target, mindspore, scope),
+        goal,
         dialects=host.dialects(),
         standalone=standalone,
         progress=lambda name: host.tell("rewriter_before_pass", name=name, filename=parsed.name),

@@ -54,7 +54,7 @@ class Report:
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[[str], None]]:
         """Show what is running on standard error while the block runs; yields a function to name the step."""
-        with _output_to_stderr() if self.as_json else nullcontext():
+        with output_to_stderr() if self.as_json else nullcontext():
             if not sys.stderr.isatty():
                 yield lambda name: None
                 return
@@ -178,7 +178,7 @@ class Report:
 
 
 @contextmanager
-def _output_to_stderr() -> Iterator[None]:
+def output_to_stderr() -> Iterator[None]:
     """Send what is written to standard output to standard error: MindSpore's libraries write there past Python."""
     sys.stdout.flush()
     saved = os.dup(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from packaging.version import InvalidVersion, Version
 
@@ -51,15 +52,27 @@ class Target:
         """Build a target from command-line words.
 
         Raises:
-            RewriterError: The version is not a version number.
+            RewriterError: There is no such device or scope, or the version is not a version number.
         """
+        where, size = _member(Device, "target", device), _member(Scope, "scope", scope)
         try:
             version = Version(mindspore) if mindspore else installed_mindspore()
         except InvalidVersion:
             raise RewriterError(
                 f"--mindspore {mindspore}: not a version number", hint="Write it like 2.10.0."
             ) from None
-        return cls(Device(device), version, Scope(scope))
+        return cls(where, version, size)
+
+
+Word = TypeVar("Word", bound=Enum)
+
+
+def _member(kind: type[Word], name: str, value: str) -> Word:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(one.value for one in kind)
+        raise RewriterError(f"{name} '{value}': no such {name}", hint=f"Known {name}s: {known}.") from None
 
 
 def installed_mindspore() -> Version:

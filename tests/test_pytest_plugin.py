@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BERT = ROOT / "models" / "bert" / "modeling_bert.py"
 EXAMPLE = ROOT / "examples" / "test_my_model.py"
 CASE = "BertModel/mask=none/batch=3/seq=5"
-LEFT = "BertModel/mask=left-padded/batch=3/seq=5/positions"
+LEFT = "BertModel/mask=left-padded/batch=3/seq=5"
 MASKED = "BertForMaskedLM/mask=left-padded/batch=3/seq=5/labels"
 SCALE = "attention_scores / math.sqrt(self.attention_head_size)"
 FLAT = '"""The part of `construct` that only computes on tensors."""\n'

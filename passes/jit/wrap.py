@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
@@ -13,9 +12,9 @@ from rewriter import Example, Kind, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
 from ..forwards import is_flat, module_classes
-from ..inserted import definitions, put_before, with_free_names
+from ..inserted import put_before
+from ..own import own_definitions
 
-DECORATOR = "_compiled"
 _MINDNLP = {
     "children": "_modules",
     "registries": '("_modules", "_parameters", "_buffers")',
@@ -83,7 +82,7 @@ class Layer(nn.Cell):
         ]
         if not flat:
             return context.tree
-        helper = _Helper.for_file(context)
+        helper = own_definitions(context.tree, helper_text(context))
         if not helper.is_there and any(node.attr.value == KEPT_AS for node in find(context.tree, cst.Attribute)):
             for _, method in flat:
                 context.skipped(method, method.name.value, f"the file has an attribute {KEPT_AS} of its own")
@@ -91,7 +90,7 @@ class Layer(nn.Cell):
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
         for owner, method in flat:
             changes[method] = method.with_changes(
-                decorators=[cst.Decorator(cst.Name(helper.decorator))], lines_after_decorators=[]
+                decorators=[cst.Decorator(cst.Name(helper.name))], lines_after_decorators=[]
             )
             what = f"{owner.node.name.value}.{method.name.value}"
             context.rewritten(method, what, f"compiled under STRICT by {_spelling('graph', context)[0]}")
@@ -106,36 +105,13 @@ KEPT_AS = "_graphs"
 """The attribute of a module that the helper keeps its graphs in."""
 
 
-@dataclass(frozen=True)
-class _Helper:
-    """The part of a rewritten file that compiles.
-
-    Attributes:
-        text: Its source, with names that are free in the file.
-        decorator: The name of the decorator in it.
-        is_there: Whether the file has it already.
-    """
-
-    text: str
-    decorator: str
-    is_there: bool
-
-    @classmethod
-    def for_file(cls, context: PassContext) -> _Helper:
-        text = helper_text(context)
-        defined = {node.name.value for node in context.tree.body if isinstance(node, (cst.FunctionDef, cst.ClassDef))}
-        if set(definitions(text)) <= defined:
-            return cls(text, DECORATOR, is_there=True)
-        text = with_free_names(text, context.tree)
-        return cls(text, definitions(text)[0], is_there=False)
-
-
 def helper_text(context: PassContext) -> str:
     """Return the source of the helper for the file's dialect and the target's MindSpore."""
     template = Template(files(__package__).joinpath("compiled.txt").read_text(encoding="utf-8"))
     call, mindspore = _spelling("graph", context)
     parts = _MINDNLP if context.dialect.name == "mindnlp.core" else _CELL
-    text = template.substitute(parts, jit=call, mindspore=mindspore)
+    chain, is_ = context.use("itertools.chain"), context.use("operator.is_")
+    text = template.substitute(parts, jit=call, mindspore=mindspore, chain=chain, is_=is_)
     return "\n".join(line for line in text.split("\n") if not line or not line.isspace())
 
 

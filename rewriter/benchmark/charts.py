@@ -68,10 +68,7 @@ class Lines:
 
 def panels(measurements: Sequence[Measurement], cold_starts: Sequence[ColdStart] = ()) -> list[Bars | Lines]:
     """Return what there is to draw, one picture for each workload."""
-    bars = [
-        Bars(item.title, "ms", {one.title: one.mean_ms if _contest(item) else one.median_ms for one in item.figures})
-        for item in measurements
-    ]
+    bars = [Bars(item.title, "ms", {one.title: item.typical_ms(one) for one in item.figures}) for item in measurements]
     lines = [Lines(item.title, "s", {one.title: one.total_s for one in item.courses}) for item in cold_starts]
     return [*bars, *lines]
 
@@ -155,7 +152,3 @@ def _draw_lines(item: Any, axis: Any) -> None:
     axis.set_ylabel(item.unit, fontsize=8)
     axis.tick_params(labelsize=8)
     axis.legend(fontsize=7)
-
-
-def _contest(item: Measurement) -> bool:
-    return item.protocol == "contest"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import RewriterError
-from .measure import entrants, fatal
+from .measure import entrants
 from .plan import PEERS, Plan, Progress, silent
 from .remote import Remote
 from .runners import Arrays
-from .stage import Entrant, Stage, stage, why
+from .stage import Entrant, Stage, finding, stage, started
 from .threads import limited
 from .workloads import Workload, with_length, workloads
 
@@ -147,19 +146,8 @@ class _Log:
 def _run(
     here: Stage, workload: Workload, entered: Sequence[Entrant], lengths: tuple[int, ...], progress: Progress
 ) -> ColdStart:
-    logs: dict[str, _Log] = {}
-    failed: dict[str, str] = {}
-    with contextlib.ExitStack() as stack:
-        for entrant in entered:
-            progress(f"{workload.title}: building {entrant.title}")
-            try:
-                logs[entrant.name] = _Log(here.start_alone(entrant))
-            except Exception as error:  # a peer that fails is a finding, not the end of the measurement
-                if entrant.required:
-                    raise fatal(workload.title, entrant, error) from error
-                failed[entrant.title] = why(error)
-                continue
-            stack.callback(logs[entrant.name].runner.close)
+    with started(entered, here.start_alone, workload, progress) as (runners, failed):
+        logs = {name: _Log(runner) for name, runner in runners.items()}
         for number, length in enumerate(lengths):
             progress(f"{workload.title}: request {number + 1} of {len(lengths)}", number / len(lengths))
             _request(with_length(workload, length), entered, logs, failed)
@@ -170,19 +158,13 @@ def _run(
 def _request(inputs: Arrays, entered: Sequence[Entrant], logs: dict[str, _Log], failed: dict[str, str]) -> None:
     """Have everybody answer one request; who fails is out."""
     reference = None
-    for entrant in entered:
-        if entrant.name not in logs:
-            continue
-        try:
+    for entrant in [item for item in entered if item.name in logs]:
+        with finding("a request", entrant, failed):
             output = logs[entrant.name].answer(inputs, reference)
-        except Exception as error:  # as above
-            if entrant.required:
-                raise fatal("a request", entrant, error) from error
-            failed[entrant.title] = why(error)
+            if entrant.kind == "original":
+                reference = output
+        if entrant.title in failed:
             del logs[entrant.name]
-            continue
-        if entrant.kind == "original":
-            reference = output
 
 
 def _course(entrant: Entrant, logs: Mapping[str, _Log]) -> Course:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,10 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import RewriterError
 from .plan import PEERS, TITLES, Plan, Progress, silent
 from .runners import Runner
-from .stage import Entrant, Stage, stage, why
+from .stage import Entrant, Stage, finding, stage, started, why
 from .threads import limited
 from .workloads import Workload, workloads
 
@@ -82,6 +80,15 @@ class Measurement:
     rounds: int
     figures: tuple[Figures, ...]
     failed: Mapping[str, str]
+
+    @property
+    def contest(self) -> bool:
+        """Whether calls were made in a row, and averages count; else in interleaved rounds, and medians do."""
+        return self.protocol == "contest"
+
+    def typical_ms(self, one: Figures) -> float:
+        """Return the time that stands for all calls of a contender."""
+        return one.mean_ms if self.contest else one.median_ms
 
     def to_json(self) -> dict[str, Any]:
         """Return the measurement as plain values."""
@@ -166,30 +173,13 @@ def _measured(
 ) -> Iterator[Measurement]:
     count = _Count(sum(map(len, groups)) * len(entered) * (1 + plan.warmup + plan.rounds), progress)
     for group in groups:
-        with stage(before, original, group[0], plan, threads) as here, contextlib.ExitStack() as stack:
-            runners, failed = _start(here, entered, stack, count)
+        with (
+            stage(before, original, group[0], plan, threads) as here,
+            started(entered, here.start, group[0], count.tell) as (runners, failed),
+        ):
             for workload in group:
                 measured = _measure_one(workload, entered, runners, failed, plan, count)
                 yield _with_memory(measured, here, workload, entered, count) if plan.memory else measured
-
-
-def _start(
-    here: Stage, entered: Sequence[Entrant], stack: contextlib.ExitStack, count: _Count
-) -> tuple[dict[str, Runner], dict[str, str]]:
-    """Return name → runner of those that can be built, and title → reason of those that cannot."""
-    runners: dict[str, Runner] = {}
-    failed: dict[str, str] = {}
-    for entrant in entered:
-        count.tell(f"{here.workload.model}: building {entrant.title}")
-        try:
-            runners[entrant.name] = here.start(entrant)
-        except Exception as error:  # a peer that fails is a finding, not the end of the measurement
-            if entrant.required:
-                raise fatal(here.workload.title, entrant, error) from error
-            failed[entrant.title] = why(error)
-            continue
-        stack.callback(runners[entrant.name].close)
-    return runners, failed
 
 
 def _measure_one(
@@ -209,15 +199,10 @@ def _measure_one(
             continue
         runner = runners[entrant.name]
         count.step(f"{workload.title}: first two calls of {entrant.title}")
-        try:
+        with finding(workload.title, entrant, failed):
             runner.give(workload.inputs)
             first[entrant.name] = runner.call() + runner.call(), runner.output()
-        except Exception as error:  # as above
-            if entrant.required:
-                raise fatal(workload.title, entrant, error) from error
-            failed[entrant.title] = why(error)
-            continue
-        running[entrant.name] = runner
+            running[entrant.name] = runner
     timed = _contest if plan.protocol == "contest" else _interleaved
     samples = timed(running, plan, lambda what: count.step(f"{workload.title}: {what}"))
     taken = {name: Taken(*first[name], samples[name]) for name in running}
@@ -225,11 +210,6 @@ def _measure_one(
     return Measurement(
         workload.title, workload.model, workload.batch, workload.length, plan.protocol, plan.rounds, figures, failed
     )
-
-
-def fatal(title: str, entrant: Entrant, error: Exception) -> RewriterError:
-    """Return what ends a measurement: a contender failed that nothing can be said without."""
-    return RewriterError(f"{title}: {entrant.title}: {why(error)}", exit_code=1)
 
 
 def _interleaved(running: Mapping[str, Runner], plan: Plan, tell: Callable[[str], None]) -> Mapping[str, list[float]]:

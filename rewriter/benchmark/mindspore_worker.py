@@ -46,22 +46,16 @@ def make(request: Request) -> Any:
         request: `kind`, `original` and `rewritten` (what to load), `model` and `settings` of the `Workload`, `threads`,
             and `seed` of the weights: None to keep those that the model is made with.
     """
-    from rewriter.benchmark import contenders
-    from rewriter.benchmark.runners import Local
+    from rewriter.benchmark.runners import local
     from rewriter.benchmark.threads import limit_mindspore
-    from rewriter.benchmark.workloads import Workload, build
-    from rewriter.equivalence import weights
+    from rewriter.benchmark.workloads import Workload
     from rewriter.runtime import loader
 
     limit_mindspore(request["threads"])
     watch_compiles()
-    module = loader.load(request["original"])
-    if request["kind"] == "rewritten":
-        module = loader.load(request["rewritten"], twin_of=module)
-    model = build(module, Workload(request["model"], request["settings"], {}, ""))
-    if request["seed"] is not None:
-        weights.load(model, weights.draw(model, request["seed"]))
-    return Local(contenders.make(request["kind"], model))
+    workload = Workload(request["model"], request["settings"], {}, "")
+    before = loader.load(request["original"])
+    return local(before, request["kind"], request["rewritten"], workload, request["seed"])
 
 
 if __name__ == "__main__":

@@ -42,14 +42,15 @@ def render(measurements: Sequence[Measurement], console: Console) -> None:
 def render_ladder(measurements: Sequence[Measurement], console: Console) -> None:
     """Print one table per workload, with what each pass brought over the one before."""
     for item in measurements:
-        table = _titled(f"{item.title}: passes added one by one, medians of {item.rounds} interleaved rounds")
+        medians = "" if item.contest else "medians of "
+        table = _titled(f"{item.title}: passes added one by one, {medians}{_calls(item)}")
         for heading in ("ms per call", "speed-up", "over the step before", "first, s", "max |diff|"):
             table.add_column(heading, justify="right")
         for before, now in zip((item.figures[0], *item.figures), item.figures, strict=False):
-            step = "" if now is item.figures[0] else f"{before.median_ms / now.median_ms:.2f}x"
+            step = "" if now is item.figures[0] else f"{item.typical_ms(before) / item.typical_ms(now):.2f}x"
             table.add_row(
                 escape(now.title),
-                _ms(now.median_ms),
+                _ms(item.typical_ms(now)),
                 f"{now.speedup:.2f}x",
                 step,
                 f"{now.first_s:.1f}",
@@ -103,24 +104,27 @@ def render_costs(costs: Costs, console: Console) -> None:
 
 
 def _table(item: Measurement) -> Table:
-    contest = item.protocol == "contest"
-    how = f"average over {item.rounds} calls after the first" if contest else f"{item.rounds} interleaved rounds"
-    table = _titled(f"{item.title}: {how}")
-    times = ("mean_ms",) if contest else ("median_ms", "min_ms", "p90_ms", "p99_ms")
-    headings = ("ms per call",) if contest else ("median ms", "min", "p90", "p99")
+    table = _titled(f"{item.title}: {_calls(item)}")
+    headings = ("ms per call",) if item.contest else ("median ms", "min", "p90", "p99")
+    others = () if item.contest else ("min_ms", "p90_ms", "p99_ms")
     memory = any(figures.peak_mb is not None for figures in item.figures)
     for heading in (*headings, "speed-up", "first, s", "max |diff|", *(["peak MiB", "memory"] * memory)):
         table.add_column(heading, justify="right")
     for figures in item.figures:
         table.add_row(
             escape(figures.title),
-            *(_ms(getattr(figures, name)) for name in times),
+            _ms(item.typical_ms(figures)),
+            *(_ms(getattr(figures, name)) for name in others),
             f"{figures.speedup:.2f}x",
             f"{figures.first_s:.1f}",
             f"{figures.difference:.1e}",
             *(_memory(figures, item.figures[0]) if memory else ()),
         )
     return table
+
+
+def _calls(item: Measurement) -> str:
+    return f"average over {item.rounds} calls after the first" if item.contest else f"{item.rounds} interleaved rounds"
 
 
 def _memory(figures: Figures, base: Figures) -> tuple[str, str]:
@@ -132,15 +136,14 @@ def _memory(figures: Figures, base: Figures) -> tuple[str, str]:
 def _sweep(model: str, found: Sequence[Measurement]) -> Table:
     """Return the medians (averages in a contest) of every workload of a model, a column per contender."""
     titles = dict.fromkeys(figures.title for item in found for figures in item.figures)
-    contest = found[0].protocol == "contest"
-    table = _titled(f"{model}: {'average' if contest else 'median'} ms per call")
+    table = _titled(f"{model}: {'average' if found[0].contest else 'median'} ms per call")
     for title in titles:
         table.add_column(escape(title), justify="right")
     for item in found:
         by_title = {figures.title: figures for figures in item.figures}
         cells = (by_title.get(title) for title in titles)
         place = f"batch {item.batch}" + (f", length {item.length}" if item.length else "")
-        table.add_row(place, *(_ms(c.mean_ms if contest else c.median_ms) if c else "-" for c in cells))
+        table.add_row(place, *(_ms(item.typical_ms(cell)) if cell else "-" for cell in cells))
     return table
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .contenders import Call
+from ..equivalence import weights
+from . import contenders
+from .workloads import Workload, build
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -37,15 +40,13 @@ class Local:
         call: What to run.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: contenders.Call) -> None:
         self._call = call
         self._inputs: Mapping[str, Any] = {}
         self._output: npt.NDArray[Any] = np.zeros(0)
 
     def give(self, inputs: Arrays) -> None:
         """Make tensors of the arguments."""
-        from ..equivalence import weights
-
         self._inputs = weights.as_tensors(inputs)
 
     def call(self) -> float:
@@ -61,6 +62,28 @@ class Local:
     def close(self) -> None:
         """Let go of the model."""
         self._call = lambda inputs: None
+
+
+def local(before: ModuleType, kind: str, rewritten: str, workload: Workload, seed: int | None) -> Local:
+    """Build a MindSpore contender in this process.
+
+    Args:
+        before: The original, loaded.
+        kind: One of `contenders.KINDS`.
+        rewritten: What to load in its place, when the kind is "rewritten".
+        workload: Names the model, and its settings.
+        seed: Of the weights; None to keep those that the model is made with.
+
+    Raises:
+        Exception: It cannot be built; anything that a model or a library raises.
+    """
+    from ..runtime import loader
+
+    module = loader.load(rewritten, twin_of=before) if kind == "rewritten" else before
+    model = build(module, workload)
+    if seed is not None:
+        weights.load(model, weights.draw(model, seed))
+    return Local(contenders.make(kind, model))
 
 
 def _first_tensor(value: Any) -> Any:

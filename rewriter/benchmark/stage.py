@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import RewriterError
-from . import contenders
 from .plan import TORCH_PEERS, Plan
 from .remote import Remote, Worker, mindspore_worker, save, torch_worker
-from .runners import Local, Runner
+from .runners import Runner, local
 from .threads import limit_mindspore
 from .workloads import Workload, build
 
@@ -24,6 +23,8 @@ ALONE = (*TORCH_PEERS, "trace")
 
 SEED = 0
 """Of the weights."""
+
+R = TypeVar("R", bound=Runner)
 
 
 @dataclass(frozen=True)
@@ -73,19 +74,11 @@ class Stage:
         Raises:
             Exception: It cannot be built; anything that a model or a library raises.
         """
-        from ..equivalence import weights
-        from ..runtime import loader
-
         if entrant.kind in ALONE:
             return self.start_alone(entrant)
-        module = self.before
-        if entrant.kind == "rewritten":
-            module = loader.load(entrant.spec, twin_of=self.before)
         if self.plan.threads is not None:
             limit_mindspore(self.threads)
-        model = build(module, self.workload)
-        weights.load(model, weights.draw(model, SEED))
-        return Local(contenders.make(entrant.kind, model))
+        return local(self.before, entrant.kind, entrant.spec, self.workload, SEED)
 
     def start_alone(self, entrant: Entrant, *, drawn: bool = True) -> Remote:
         """Start a contender in a process of its own.
@@ -144,6 +137,52 @@ def stage(
     """Yield the stage for a model; the arguments are its attributes."""
     with tempfile.TemporaryDirectory(prefix="rewriter-bench-") as folder:
         yield Stage(before, original, workload, plan, threads, Path(folder), fixed)
+
+
+@contextlib.contextmanager
+def started(
+    entered: Sequence[Entrant], start: Callable[[Entrant], R], workload: Workload, tell: Callable[[str], None]
+) -> Iterator[tuple[dict[str, R], dict[str, str]]]:
+    """Start contenders, and end them after the block; yields name → runner, and title → why there is none.
+
+    Args:
+        entered: Who takes part.
+        start: Starts one: `Stage.start` or `Stage.start_alone`.
+        workload: What they run.
+        tell: Told who is being built.
+
+    Raises:
+        RewriterError: A required one cannot be built.
+    """
+    runners: dict[str, R] = {}
+    failed: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        for entrant in entered:
+            tell(f"{workload.model}: building {entrant.title}")
+            with finding(workload.title, entrant, failed):
+                runners[entrant.name] = start(entrant)
+                stack.callback(runners[entrant.name].close)
+        yield runners, failed
+
+
+@contextlib.contextmanager
+def finding(title: str, entrant: Entrant, failed: dict[str, str]) -> Iterator[None]:
+    """Note in `failed` why a peer fails in the block: that is a finding, not the end of the measurement.
+
+    Args:
+        title: What is run.
+        entrant: Who runs it.
+        failed: Title of a contender → why it could not be measured.
+
+    Raises:
+        RewriterError: It is required, so without it nothing can be said.
+    """
+    try:
+        yield
+    except Exception as error:
+        if entrant.required:
+            raise RewriterError(f"{title}: {entrant.title}: {why(error)}", exit_code=1) from error
+        failed[entrant.title] = why(error)
 
 
 def why(error: Exception) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..equivalence import weights
 from ..equivalence.adapters import config_class, forward_parameters, model_classes, takes
 from ..errors import RewriterError
 
@@ -83,7 +84,7 @@ def build(module: ModuleType, workload: Workload) -> Any:
     model_class = getattr(module, workload.model)
     configuration: Any = config_class(model_class)
     model = model_class(configuration(**workload.settings))
-    (getattr(model, "set_train", None) or model.train)(False)
+    weights.set_training(model, False)
     return model
 
 

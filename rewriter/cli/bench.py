@@ -16,6 +16,7 @@ from .session import reporting
 
 if TYPE_CHECKING:
     from ..benchmark.charts import Bars, Lines
+    from ..benchmark.machine import Machine
     from ..benchmark.plan import Plan
     from ..report import Report
 
@@ -114,7 +115,7 @@ def command(
         assert original is not None
         plan = _plan(size, batch, length, protocol, rounds, warmup, model, peers, threads, peer_python, memory)
         device = (target or Device.PORTABLE).value
-        _describe(report, plan)
+        machine = _describe(report, plan)
         drawn: list[Bars | Lines]
         if ladder:
             drawn = _climb(original, report, plan, device)
@@ -125,7 +126,7 @@ def command(
                 else:
                     drawn = measure(original, twin, report, plan)
         if path is not None:
-            _draw(path, drawn, report, plan)
+            _draw(path, drawn, report, machine)
 
 
 def measure(original: str, rewritten: str, report: Report, plan: Plan | None = None) -> list[Bars | Lines]:
@@ -209,7 +210,7 @@ def _rewriting(original: str, rewritten: str | None, target: str) -> Iterator[st
         yield str(path)
 
 
-def _describe(report: Report, plan: Plan) -> None:
+def _describe(report: Report, plan: Plan) -> Machine:
     from dataclasses import asdict
 
     from ..benchmark.machine import describe
@@ -218,13 +219,13 @@ def _describe(report: Report, plan: Plan) -> None:
     machine = describe(plan.threads)
     report.put("machine", asdict(machine))
     render_machine(machine, report.console)
+    return machine
 
 
-def _draw(path: Path, drawn: list[Bars | Lines], report: Report, plan: Plan) -> None:
+def _draw(path: Path, drawn: list[Bars | Lines], report: Report, machine: Machine) -> None:
     from ..benchmark import charts
-    from ..benchmark.machine import describe
 
-    charts.write(path, drawn, describe(plan.threads))
+    charts.write(path, drawn, machine)
     report.console.print(f"wrote {path}")
 
 

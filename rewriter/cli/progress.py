@@ -29,11 +29,11 @@ def bar(report: Report, title: str) -> Iterator[Progress]:
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from ..report import _output_to_stderr
+    from ..report import output_to_stderr
 
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
-    with _output_to_stderr() if report.as_json else contextlib.nullcontext():
+    with output_to_stderr() if report.as_json else contextlib.nullcontext():
         shown = Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not sys.stderr.isatty())
         with shown:
             task = shown.add_task(escape(title), total=1.0)

@@ -96,7 +96,6 @@ class Run:
         self._adapter = find_adapter(one, adapters)
         self.cases, self.silent = _chosen(self._adapter, one, level, seed, cases)
         self._methods = compiled.find(self.modules[1], one)
-        self._classes = set(self._adapter.models(one))
         self._hurried = hurried
         self.observed = Observed()
         self._built = ""
@@ -122,8 +121,9 @@ class Run:
 
     def leave_to_others(self, models: Set[str]) -> None:
         """Take the compiled methods of all classes but `models` for seen: somebody else runs those classes' cases."""
+        others = set(self._adapter.models(self.modules[0])) - models
         for method in self._methods:
-            if method.owner.__name__ in self._classes - models:
+            if method.owner.__name__ in others:
                 self.observed.calls.setdefault(method.label, 0)
 
     def share(self) -> Share:

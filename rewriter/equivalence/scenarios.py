@@ -104,20 +104,20 @@ def each_dropout(subject: Subject, case: Case, seen: Observed) -> CaseResult:
 
 def _with_one_dropout(place: Place, subject: Subject, case: Case, seen: Observed) -> tuple[ModeResult, ...]:
     with dropouts.only(subject.original, place), dropouts.only(subject.rewritten, place):
-        is_random = not _equal(subject.ask_original(case), subject.ask_original(case))
+        is_random = _is_random(subject.ask_original(case), lambda: subject.ask_original(case))
         one, called = subject.ask_eager(case)
-        results = [ModeResult(EAGER, tuple(_alone(place, one, subject.ask_eager(case)[0], is_random)))]
+        results = [ModeResult(EAGER, tuple(_alone(place, one, lambda: subject.ask_eager(case)[0], is_random)))]
         if subject.wants_graphs(case, called, seen):
-            one, other = subject.ask_jit(case)[0], subject.ask_jit(case)[0]
-            results.append(ModeResult(JIT, tuple(_alone(place, one, other, is_random))))
+            one = subject.ask_jit(case)[0]
+            results.append(ModeResult(JIT, tuple(_alone(place, one, lambda: subject.ask_jit(case)[0], is_random))))
     return tuple(results)
 
 
-def _alone(place: Place, one: Outcome, other: Outcome, is_random: bool) -> list[OutputDifference]:
+def _alone(place: Place, one: Outcome, again: Callable[[], Outcome], is_random: bool) -> list[OutputDifference]:
     where = "with every dropout off, training" if place == NO_DROPOUT else f"the dropout {place[0]}.{place[1]} alone"
     if one.error is not None:
         return [_effect(f"{where}: training raises {type(one.error).__name__}: {_first_line(one.error)}")]
-    if is_random == _equal(one, other):
+    if is_random != _is_random(one, again):
         return [_effect(f"{where} is {'random no more' if is_random else 'random, and in the original it is not'}")]
     return [OutputDifference("training", "effect", Status.IDENTICAL)]
 
@@ -182,7 +182,7 @@ def train_then_eval(subject: Subject, case: Case, seen: Observed) -> CaseResult:
     first = subject.compare(expected, case, seen)
     subject.set_training(True)
     try:
-        is_random = not _equal(subject.ask_original(case), subject.ask_original(case))
+        is_random = _is_random(subject.ask_original(case), lambda: subject.ask_original(case))
         middle = [_trained(result.mode, subject, case, is_random, expected, seen) for result in first]
     finally:
         subject.set_training(False)
@@ -205,28 +205,28 @@ def _trained(
     mode: str, subject: Subject, case: Case, is_random: bool, evaluated: Outcome, seen: Observed
 ) -> ModeResult:
     """Compare whether the twin is random in training mode with whether the original is."""
-    refused: list[tuple[str, str]] = []
-    if mode == JIT:
-        one, now = subject.ask_jit(case)
-        refused = now.refused
-        seen.refused.extend(refused)
-        other = subject.ask_jit(case)[0]
-    else:
-        one, other = subject.ask_eager(case)[0], subject.ask_eager(case)[0]
-    if is_random and mode == EAGER and _equal(one, other):
-        other = subject.ask_eager(case)[0]  # a dropout of few values may come out alike twice
-    found = _randomness(one, other, is_random, evaluated)
-    return ModeResult(mode, tuple(found), tuple(dict.fromkeys(refused)))
+    ask = subject.ask_jit if mode == JIT else subject.ask_eager
+    one, now = ask(case)
+    seen.refused.extend(now.refused)
+    found = _randomness(one, lambda: ask(case)[0], is_random, evaluated)
+    return ModeResult(mode, tuple(found), tuple(dict.fromkeys(now.refused)))
 
 
-def _randomness(one: Outcome, other: Outcome, is_random: bool, evaluated: Outcome) -> list[OutputDifference]:
+def _randomness(
+    one: Outcome, again: Callable[[], Outcome], is_random: bool, evaluated: Outcome
+) -> list[OutputDifference]:
     if one.error is not None:
         return [_effect(f"training raises {type(one.error).__name__}: {_first_line(one.error)}")]
     if is_random and _equal(one, evaluated):
         return [_effect("train() after the first call is ignored: the answer is that of evaluation mode")]
-    if is_random == _equal(one, other):
+    if is_random != _is_random(one, again):
         return [_effect("random numbers are drawn only once" if is_random else "random, and the original is not")]
     return []
+
+
+def _is_random(one: Outcome, again: Callable[[], Outcome]) -> bool:
+    """Whether an answer changes when it is asked for again; a dropout of few values may come out alike once."""
+    return any(not _equal(one, again()) for _ in range(2))
 
 
 def _effect(message: str) -> OutputDifference:

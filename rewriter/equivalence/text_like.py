@@ -67,8 +67,8 @@ DECODER = {"is_decoder": True, "add_cross_attention": True}
 QUICK_BASE: tuple[Axes, ...] = (
     {},
     {"mask": "ones", "dict": 0},
-    {"mask": "right-padded", "types": 1},
-    {"mask": "left-padded", "positions": 1},
+    {"mask": "right-padded", "types": 1, "positions": 1},
+    {"mask": "left-padded"},
     {"mask": "holed", "embeds": 1},
     {"mask": "first-masked"},
     {"mask": "row-masked", "dict": 0},
@@ -79,7 +79,6 @@ QUICK_BASE: tuple[Axes, ...] = (
     {"wrong": "ids-and-embeds"},
     {"wrong": "nothing"},
     {"wrong": "mask-length", "light": 1},
-    {"scenario": ROUND_TRIP, "mask": "left-padded", "light": 1},
     {"scenario": DROPOUT, "mask": "left-padded", "light": 1},
     *({"scenario": AFTER, "action": name, "mask": "left-padded", "light": 1} for name in BASE_ACTIONS),
 )
@@ -183,9 +182,10 @@ def _points(model_class: type, level: str) -> Points:
 
 def _base_points(*, full: bool) -> Points:
     yield from ((axes, {}) for axes in QUICK_BASE)
-    # Loading weights last: the graphs that are there serve no more after it.
+    # Loading and saving last: the graphs that are there serve no more after them (saving names the architecture).
     yield {"mask": "left-padded", "scenario": TRAIN}, {}
     yield {"mask": "left-padded", "scenario": RELOAD}, {}
+    yield {"mask": "left-padded", "scenario": ROUND_TRIP, "light": 1}, {}
     yield {"mask": "left-padded", "scenario": GRADIENTS, "dropout": 0}, {**NO_DROPOUT, **SHALLOW}
     yield CHECKPOINTING, {**NO_DROPOUT, **SHALLOW}
     yield from ((axes, {**BY_CONFIGURATION, **SHALLOW}) for axes in CONFIGURED)

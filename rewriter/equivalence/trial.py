@@ -52,7 +52,7 @@ class Trials:
         seed: Of weights and inputs.
         tolerance: In the place of the published one.
         adapters: Model adapters to ask before the built-in ones.
-        jobs: Share the cases of a whole level out to so many processes.
+        jobs: Share the cases out to so many processes.
         progress: Told of each trial.
     """
 
@@ -114,7 +114,7 @@ class Trials:
                 tolerance=self._tolerance,
                 cases=cases,
                 fail_fast=fail_fast,
-                jobs=self._jobs if cases is None else 1,
+                jobs=self._jobs,
                 progress=lambda case, number, total: self._progress(
                     f"candidate {self.count}, {number} of {total}: {case}"
                 ),

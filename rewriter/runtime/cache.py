@@ -25,7 +25,7 @@ from .. import files
 from .._version import __version__
 from ..errors import PassOrderError, RewriterError
 from ..plugins import AUTOLOAD_OFF, GROUP
-from ..targets import Device, Scope, Target
+from ..targets import Scope, Target
 from .loader import source_path
 
 FOLDER = "REWRITER_CACHE"
@@ -81,12 +81,6 @@ class Recipe:
         Raises:
             RewriterError: The device, the version or the scope is none.
         """
-        if self.target not in {device.value for device in Device}:
-            known = ", ".join(device.value for device in Device)
-            raise RewriterError(f"target '{self.target}': no such target", hint=f"Known targets: {known}.")
-        if self.scope not in {size.value for size in Scope}:
-            known = ", ".join(size.value for size in Scope)
-            raise RewriterError(f"scope '{self.scope}': no such scope", hint=f"Known scopes: {known}.")
         return Target.parse(self.target, self.mindspore, self.scope)
 
 

@@ -41,6 +41,19 @@ def test_a_contest(printed, measurement):
     assert "ms per call speed-up first, s max |diff|" in lines
 
 
+def test_every_table_of_a_contest_has_averages(printed, measurement, figures):
+    item = measurement(protocol="contest")
+    both = (figures("original", 4.0, mean_ms=9.0), figures("flatten", 2.0, mean_ms=3.0))
+    item = type(item)(**{**vars(item), "figures": both})
+    lines = printed(render.render, [item, item])
+    assert "flatten 3.00 1.00x 0.5 0.0e+00" in lines
+    assert lines[lines.index("Toy: average ms per call") + 4].endswith("9.00 3.00")
+    lines = printed(render.render_ladder, [item])
+    title = "Toy, batch 1, length 16: passes added one by one, average over 3 calls after the first"
+    assert title in lines
+    assert "flatten 3.00 1.00x 3.00x 0.5 0.0e+00" in lines
+
+
 def test_memory_beside_the_original_s(printed, measurement, figures):
     item = measurement(original=4.0)
     both = (figures("original", 4.0, peak_mb=1000.0), figures("rewritten", 1.0, peak_mb=1100.0), figures("trace", 1.0))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from sampling import slow_but
 
-from rewriter.equivalence import list_cases, verify
+from rewriter.equivalence import list_cases, scenarios, verify
 from rewriter.equivalence.statistics import Status
+from rewriter.equivalence.subject import Outcome
 
 PLAIN = "BertForSequenceClassification/mask=left-padded/batch=3/seq=5/labels"
 GRADIENTS = "BertForSequenceClassification/gradients/mask=left-padded/batch=3/seq=5/labels/dropout=0"
@@ -21,7 +23,7 @@ PRUNE = "BertModel/after-prune-heads/mask=left-padded/batch=3/seq=5"
 PREPARE = "BertLMHeadModel/decoder/after-prepare-generation/mask=left-padded/batch=3/seq=2/past=3"
 REORDER = "BertLMHeadModel/decoder/after-reorder-cache/mask=none/batch=3/seq=2/past=3"
 HALF = "BertModel/mask=left-padded/batch=3/seq=5/dtype=float16"
-LEFT = "BertModel/mask=left-padded/batch=3/seq=5/positions"
+LEFT = "BertModel/mask=left-padded/batch=3/seq=5"
 
 BREAKS = {
     "a gradient that is cut": (
@@ -116,6 +118,19 @@ def test_in_a_hurry_the_first_difference_is_the_last(bert, plain_text, broken):
     assert [case.status for case in verdict.cases][-1] is Status.DIFFERENT
     assert PRUNE in {case.id for case in verdict.cases}
     assert PLAIN not in {case.id for case in verdict.cases}
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_random"),
+    [([1.0, 2.0], True), ([1.0, 1.0, 2.0], True), ([1.0, 1.0, 1.0], False)],
+    ids=["another at once", "alike once", "alike twice"],
+)
+def test_what_comes_out_alike_once_may_still_be_random(answers, is_random):
+    """A dropout of few values may drop the same ones again, or none."""
+    first, *others = (Outcome(np.array([value])) for value in answers)
+    rest = iter(others)
+    assert scenarios._is_random(first, lambda: next(rest)) is is_random
+    assert not list(rest)
 
 
 def test_the_matrix_has_every_story(bert):

@@ -13,7 +13,7 @@ from rewriter.errors import RewriterError
 
 DEFAULTS = "BertModel/mask=none/batch=3/seq=5"
 ONES = "BertModel/mask=ones/batch=3/seq=5/dict=0"
-LEFT = "BertModel/mask=left-padded/batch=3/seq=5/positions"
+LEFT = "BertModel/mask=left-padded/batch=3/seq=5"
 ROW = "BertModel/mask=row-masked/batch=3/seq=5/dict=0"
 BOTH_INPUTS = "BertModel/mask=none/batch=3/seq=5/wrong=ids-and-embeds"
 TRAIN = "BertModel/train-then-eval/mask=left-padded/batch=3/seq=5"

@@ -4,6 +4,7 @@ import itertools
 import sys
 import textwrap
 from pathlib import Path
+from string import Template
 
 import mindspore
 import numpy as np
@@ -263,7 +264,8 @@ class TestTheHelper:
     @pytest.fixture(scope="class")
     def narrow(self, tmp_path_factory):
         path = tmp_path_factory.mktemp("helper") / "narrow_helper.py"
-        path.write_text("from mindspore import mint\n\n\n" + HELPER.replace("NARROW", "mint.narrow"), encoding="utf-8")
+        helper = Template(HELPER).substitute(name="_narrow", narrow="mint.narrow")
+        path.write_text(f"from mindspore import mint\n\n\n{helper}", encoding="utf-8")
         sys.path.insert(0, str(path.parent))
         yield __import__("narrow_helper")._narrow
         sys.path.remove(str(path.parent))

@@ -212,6 +212,14 @@ class TestText:
         assert "_in_python" not in text
         assert text.count("@_compiled") == 1
 
+    @pytest.mark.parametrize("name", ["Encoder", "Model"])
+    def test_the_second_of_two_classes_with_one_name_stays(self, name, rewrite):
+        copy = MODEL.partition(f"class {name}(")[2].partition("\n\n\nclass ")[0]
+        found = rewrite(f"{MODEL}\n\nclass {name}({copy}\n")
+        assert "_flat" not in found.text.rpartition(f"class {name}(")[2]
+        told = {site.reason for site in found.sites if site.what == f"{name}.construct"}
+        assert "an earlier class has the same name" in told
+
     def test_names_that_are_taken(self, rewrite):
         text = rewrite(MODEL.replace("SHOWN", "_in_python")).text
         assert "if _in_python_2():" in text

@@ -135,7 +135,8 @@ def test_target_and_version(toy):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"target": "tpu"}, "'tpu'"),
+        ({"target": "tpu"}, "target 'tpu': no such target"),
+        ({"scope": "layer"}, "scope 'layer': no such scope"),
         ({"mindspore": "two"}, "two"),
         ({"passes": ["flaten"]}, "flaten"),
         ({"plugin_files": ["missing.py"]}, "missing.py"),

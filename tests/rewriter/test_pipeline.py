@@ -313,6 +313,11 @@ def test_targets():
     assert str(Target.parse("cpu", "2.9.0").mindspore) == "2.9.0"
     with pytest.raises(RewriterError, match="not a version"):
         Target.parse("cpu", "newest")
+    with pytest.raises(RewriterError, match="'toaster': no such target") as caught:
+        Target.parse("toaster", None)
+    assert caught.value.hint == "Known targets: portable, cpu, gpu, ascend."
+    with pytest.raises(RewriterError, match="'layer': no such scope"):
+        Target.parse("cpu", None, "layer")
 
 
 def test_the_text_side_does_not_import_mindspore(tmp_path):
