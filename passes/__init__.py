@@ -16,6 +16,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .finfo import Finfo
     from .flatten import Flatten
     from .functional_layers import FunctionalLayers
+    from .gelu import Gelu
     from .imports import Imports
     from .jit import Jit
     from .linear import Linear
@@ -25,6 +26,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .no_del import NoDel
     from .patches import Patches
     from .products import Products
+    from .scale import Scale
     from .slices import Slices
     from .whole_graph import WholeGraph
 
@@ -35,6 +37,7 @@ def rewriter_passes() -> Iterable[Pass]:
         Finfo(),
         Flatten(),
         FunctionalLayers(),
+        Gelu(),
         Imports(),
         Jit(),
         Linear(),
@@ -44,6 +47,7 @@ def rewriter_passes() -> Iterable[Pass]:
         NoDel(),
         Patches(),
         Products(),
+        Scale(),
         Slices(),
         WholeGraph(),
     )

@@ -190,6 +190,8 @@ class _Work:
         lacks = load().api[NARROW].lacks(target.device, target.mindspore)
         if lacks:
             return f"{NARROW.removeprefix('mindspore.')} {lacks}"
+        if target.dynamic:
+            return "a graph for tensors of any size has no min and max of sizes"
         own = any(self.context.qualified_name(cst.Name(name)) != f"builtins.{name}" for name in ("min", "max"))
         return "min or max is not Python's own in this file" if own else ""
 

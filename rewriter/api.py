@@ -47,6 +47,7 @@ def rewrite(
     target: str = "portable",
     mindspore: str | None = None,
     scope: str = "model",
+    dynamic: bool = False,
     plugin_files: Iterable[str] = (),
     standalone: bool = True,
 ) -> Result:
@@ -58,6 +59,7 @@ def rewrite(
         target: `portable`, `cpu`, `gpu` or `ascend`.
         mindspore: Version the result is for; the installed one when None.
         scope: How much of a model is one graph: `model` or `encoder`.
+        dynamic: Whether a graph is compiled for tensors of any size, at most three times for one kind of call.
         plugin_files: Further plugins, as files or modules.
         standalone: Make relative imports absolute, for a result that lies outside the package of the original.
 
@@ -67,7 +69,7 @@ def rewrite(
     Raises:
         RewriterError: The source cannot be read or is not a modeling file, or an option is not usable.
     """
-    goal = Target.parse(target, mindspore, scope)
+    goal = Target.parse(target, mindspore, scope, dynamic)
     host = plugins.load(tuple(plugin_files))
     if isinstance(source, str) and "\n" in source:
         parsed = source_layer.parse(_encoded(source), name="<text>")

@@ -27,6 +27,7 @@ class Settings:
         plugins: Plugin files (relative to the pyproject.toml) and modules.
         no_plugins: Names of plugins not to load.
         scope: How much of a model is one graph.
+        dynamic: Whether a graph is compiled for tensors of any size.
     """
 
     passes: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Settings:
     plugins: tuple[str, ...] = ()
     no_plugins: tuple[str, ...] = ()
     scope: Scope = Scope.MODEL
+    dynamic: bool = False
 
 
 def load(start: Path) -> Settings:

@@ -1,4 +1,4 @@
-"""Targets: the device, the MindSpore version and the size of graph that a result is written for."""
+"""Targets: the device, the MindSpore version and the kind of graph that a result is written for."""
 
 from __future__ import annotations
 
@@ -29,30 +29,36 @@ class Scope(str, Enum):
     """All that it computes: embeddings, masks, layers, pooler and head."""
 
 
+DYNAMIC_SINCE = Version("2.7.0")
+"""`mindspore.jit` takes `dynamic=` since 2.6, and with it `fullgraph=True`, as we spell STRICT, since 2.7."""
+
 NEWEST = Version("2.10.0")
 """The newest MindSpore that was tried; the target where none is installed."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A device, a MindSpore version and a size of graph.
+    """A device, a MindSpore version and a kind of graph.
 
     Attributes:
         device: Where the result runs.
         mindspore: The MindSpore version whose API the result may use.
         scope: How much of a model is compiled as one graph.
+        dynamic: Whether a graph is compiled for tensors of any size, rather than for each set of sizes.
     """
 
     device: Device = Device.PORTABLE
     mindspore: Version = NEWEST
     scope: Scope = Scope.MODEL
+    dynamic: bool = False
 
     @classmethod
-    def parse(cls, device: str, mindspore: str | None, scope: str = Scope.MODEL.value) -> Target:
+    def parse(cls, device: str, mindspore: str | None, scope: str = Scope.MODEL.value, dynamic: bool = False) -> Target:
         """Build a target from command-line words.
 
         Raises:
-            RewriterError: There is no such device or scope, or the version is not a version number.
+            RewriterError: There is no such device or scope, or the version is not a version number, or is one without
+                dynamic graphs.
         """
         where, size = _member(Device, "target", device), _member(Scope, "scope", scope)
         try:
@@ -61,7 +67,12 @@ class Target:
             raise RewriterError(
                 f"--mindspore {mindspore}: not a version number", hint="Write it like 2.10.0."
             ) from None
-        return cls(where, version, size)
+        if dynamic and version < DYNAMIC_SINCE:
+            raise RewriterError(
+                f"MindSpore {version} has no graphs for tensors of any size",
+                hint=f"dynamic (--dynamic) needs MindSpore {DYNAMIC_SINCE} or newer.",
+            )
+        return cls(where, version, size, dynamic)
 
 
 Word = TypeVar("Word", bound=Enum)

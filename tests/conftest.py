@@ -1,5 +1,6 @@
 """What most tests share: modeling files found without importing their packages, and the pipeline in one call."""
 
+import gc
 import importlib.util
 import os
 import sys
@@ -14,6 +15,43 @@ from rewriter.targets import Target
 os.environ.setdefault("GLOG_v", "3")  # MindSpore's warnings would drown the tests' own output
 
 ROOT = Path(__file__).parent.parent
+TESTS = Path(__file__).parent
+LONGEST = (
+    "equivalence/test_known_bad_edits.py",
+    "equivalence/test_gate.py",
+    "equivalence/test_files.py",
+    "test_readme.py",
+    "equivalence/test_reproducer.py",
+    "passes/mint/test_table_rows.py",
+    "equivalence/test_verify.py",
+    "equivalence/test_scenarios.py",
+    "test_pytest_plugin.py",
+    "campaigns/test_campaigns.py",
+    "cli/test_bisect.py",
+    "cli/test_gate.py",
+    "runtime/test_mindnlp_compat.py",
+    "runtime/test_optimize.py",
+    "passes/test_slices.py",
+    "passes/test_jit_traps.py",
+    "passes/test_patches.py",
+    "models/test_bert.py",
+)
+"""The files to begin with: a worker that comes to a long one last would work on alone."""
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # xdist would put the files with the most tests first, long or not
+
+
+def pytest_collection_modifyitems(items):
+    places = {TESTS / name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish():
+    """Leave what is imported by now out of every later search for garbage: it is all there to stay."""
+    gc.collect()
+    gc.freeze()
 
 
 def modeling_files():
@@ -53,6 +91,12 @@ def rewrite(builtin_passes):
 @pytest.fixture(scope="session", params=slow_but(sorted(modeling_files()), "mindnlp/bert", "models/clip"))
 def real_file(request):
     """One after the other of the real modeling files."""
+    return modeling_files()[request.param]
+
+
+@pytest.fixture(scope="session", params=slow_but(sorted(modeling_files()), "models/clip"))
+def any_file(request):
+    """A real file for what costs seconds and holds for any Python: one of them in the fast run."""
     return modeling_files()[request.param]
 
 

@@ -55,13 +55,17 @@ def imported(folder: str) -> frozenset[str]:
     return frozenset(roots)
 
 
+installed = cache(packages_distributions)
+"""Top-level name → the distributions that bring it; going through all of them takes half a second."""
+
+
 @cache
 def import_names(name: str) -> frozenset[str]:
     """Top-level names that an installed distribution brings; its own name when it is not installed."""
     wanted = canonicalize_name(name)
     found = {
         module
-        for module, distributions in packages_distributions().items()
+        for module, distributions in installed().items()
         if wanted in {canonicalize_name(one) for one in distributions} and module.isidentifier()
     }
     same = {module for module in found if canonicalize_name(module) == wanted}

@@ -46,6 +46,12 @@ FULLGRAPH_SINCE = Version("2.7")
 """From this version on STRICT is spelled `fullgraph=True`; `jit_config=JitConfig(jit_syntax_level="STRICT")` is dropped
 with a warning and compiles LAX (measured on 2.7 to 2.10)."""
 
+_COUNT = """if len(self.signatures) % 8 == 0:
+                advice = "pad inputs to a few lengths, or rewrite with --dynamic"
+                told = self.method.__qualname__, len(self.signatures), advice
+                $mindspore.log.warning("%s was compiled for %d sets of shapes; %s", *told)"""
+"""What is said of a graph that is compiled again and again; one for all sizes is not."""
+
 
 class Jit(Pass):
     """Compile every flat method under STRICT, with a guard against weights, modes and settings changed later.
@@ -93,7 +99,8 @@ class Layer(nn.Cell):
                 decorators=[cst.Decorator(cst.Name(helper.name))], lines_after_decorators=[]
             )
             what = f"{owner.node.name.value}.{method.name.value}"
-            context.rewritten(method, what, f"compiled under STRICT by {_spelling('graph', context)[0]}")
+            call = _spelling("graph", context, dynamic=context.target.dynamic)
+            context.rewritten(method, what, f"compiled under STRICT by {call}")
         tree = replace(context.tree, changes)
         if helper.is_there:
             return tree
@@ -107,17 +114,25 @@ KEPT_AS = "_graphs"
 
 def helper_text(context: PassContext) -> str:
     """Return the source of the helper for the file's dialect and the target's MindSpore."""
-    template = Template(files(__package__).joinpath("compiled.txt").read_text(encoding="utf-8"))
-    call, mindspore = _spelling("graph", context)
+    dynamic = context.target.dynamic
     parts = _MINDNLP if context.dialect.name == "mindnlp.core" else _CELL
-    chain, is_ = context.use("itertools.chain"), context.use("operator.is_")
-    text = template.substitute(parts, jit=call, mindspore=mindspore, chain=chain, is_=is_)
+    names = {name.rpartition(".")[2]: context.use(name) for name in ("mindspore", "itertools.chain", "operator.is_")}
+    count = "" if dynamic else Template(_COUNT).substitute(names)
+    graph = "_Open(graph)" if dynamic else _spelling("graph", context)
+    text = _text("compiled.txt").substitute(parts, **names, graph=graph, count=count)
+    if dynamic:
+        calls = {"closed": _spelling("graph", context), "opened": _spelling("opened", context, dynamic=True)}
+        text += "\n\n" + _text("open.txt").substitute(names, **calls)
     return "\n".join(line for line in text.split("\n") if not line or not line.isspace())
 
 
-def _spelling(function: str, context: PassContext) -> tuple[str, str]:
-    """Return the STRICT jit call for `function`, and the file's name for MindSpore."""
+def _text(name: str) -> Template:
+    return Template(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def _spelling(function: str, context: PassContext, *, dynamic: bool = False) -> str:
+    """Return the STRICT jit call for `function`."""
     mindspore = context.use("mindspore")
     if context.target.mindspore >= FULLGRAPH_SINCE:
-        return f"{mindspore}.jit({function}, fullgraph=True)", mindspore
-    return f'{mindspore}.jit({function}, jit_config={mindspore}.JitConfig(jit_syntax_level="STRICT"))', mindspore
+        return f"{mindspore}.jit({function}, fullgraph=True{', dynamic=1' if dynamic else ''})"
+    return f'{mindspore}.jit({function}, jit_config={mindspore}.JitConfig(jit_syntax_level="STRICT"))'

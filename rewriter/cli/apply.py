@@ -13,6 +13,7 @@ import typer
 
 from .options import (
     JOBS,
+    DynamicOption,
     JsonOption,
     NoPluginOption,
     PassesOption,
@@ -67,6 +68,7 @@ def command(
     target: TargetOption = None,
     mindspore: VersionOption = None,
     scope: ScopeOption = None,
+    dynamic: DynamicOption = None,
     plugin: PluginOption = None,
     no_plugin: NoPluginOption = None,
     json: JsonOption = False,
@@ -100,7 +102,7 @@ def command(
     mode = Mode.CHECK if check else Mode.IN_PLACE if in_place else Mode.WRITE
     with reporting(as_json=json, verbose=verbose, diff=diff) as report:
         _refuse_contradictions(output, in_place=in_place, check=check, verify=verify, bench=bench, strict=strict)
-        choices = choose(plugin, no_plugin, passes, target, mindspore, scope)
+        choices = choose(plugin, no_plugin, passes, target, mindspore, scope, dynamic)
         job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked, strict)
         job.check()
         files = _files(inputs, output, report)

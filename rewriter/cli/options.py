@@ -47,6 +47,13 @@ ScopeOption = Annotated[
         "layers (`encoder`).",
     ),
 ]
+DynamicOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--dynamic/--no-dynamic",
+        help="Compile a graph for tensors of any size, or for each set of sizes (the default, which runs faster).",
+    ),
+]
 VersionOption = Annotated[
     str | None,
     typer.Option(
@@ -80,6 +87,7 @@ def choose(
     target: Device | None = None,
     mindspore: str | None = None,
     scope: Scope | None = None,
+    dynamic: bool | None = None,
 ) -> Choices:
     """Combine command-line options with the settings of the working directory.
 
@@ -102,5 +110,6 @@ def choose(
         raise RewriterError("--passes names no pass", hint="`rewriter passes` lists them.")
     device = target if target is not None else defaults.target
     size = scope if scope is not None else defaults.scope
-    result_for = Target.parse(device.value, mindspore or defaults.mindspore, size.value)
+    open_sizes = dynamic if dynamic is not None else defaults.dynamic
+    result_for = Target.parse(device.value, mindspore or defaults.mindspore, size.value, open_sizes)
     return Choices(host, asked or defaults.passes, asked, result_for)

@@ -17,6 +17,7 @@ from .cases import Case, select
 from .compiled import Observed
 from .policy import Policy
 from .scenarios import SCENARIOS
+from .sources import Sources
 from .subject import Subject
 from .verdict import CaseResult, MethodRuns, method_runs
 
@@ -97,6 +98,7 @@ class Run:
         self.cases, self.silent = _chosen(self._adapter, one, level, seed, cases)
         self._methods = compiled.find(self.modules[1], one)
         self._hurried = hurried
+        self._sources = Sources()
         self.observed = Observed()
         self._built = ""
         self._subject: Subject | None = None
@@ -107,7 +109,7 @@ class Run:
     def check(self, case: Case) -> CaseResult:
         """Run one case, if it did not run before."""
         if case.id not in self.results:
-            with _waiting_for_every_operator():
+            with _waiting_for_every_operator(), self._sources.at_hand():
                 self.build(case)
                 self.results[case.id] = self._result(case)
         return self.results[case.id]

@@ -45,6 +45,7 @@ class Recipe:
         mindspore: Version the result is for; the installed one when None.
         plugin_files: Further plugins, as files or modules.
         scope: `model` or `encoder`.
+        dynamic: Whether a graph is compiled for tensors of any size.
     """
 
     passes: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ class Recipe:
     mindspore: str | None = None
     plugin_files: tuple[str, ...] = ()
     scope: str = Scope.MODEL.value
+    dynamic: bool = False
 
     @classmethod
     def of(
@@ -61,13 +63,14 @@ class Recipe:
         mindspore: str | None,
         plugin_files: Iterable[str | Path],
         scope: str = Scope.MODEL.value,
+        dynamic: bool = False,
     ) -> Recipe:
         """Build a recipe from what a user passed, and check it.
 
         Raises:
             RewriterError: A pass, a target, a version or a plugin is unknown.
         """
-        recipe = cls(tuple(passes), target, mindspore, tuple(map(str, plugin_files)), scope)
+        recipe = cls(tuple(passes), target, mindspore, tuple(map(str, plugin_files)), scope, dynamic)
         recipe.parsed_target()
         if recipe.passes or recipe.plugin_files:
             from .. import api, plugins
@@ -79,9 +82,9 @@ class Recipe:
         """Return the target.
 
         Raises:
-            RewriterError: The device, the version or the scope is none.
+            RewriterError: The device, the version or the scope is none, or the version has no dynamic graphs.
         """
-        return Target.parse(self.target, self.mindspore, self.scope)
+        return Target.parse(self.target, self.mindspore, self.scope, self.dynamic)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def install(
     target: str = "portable",
     mindspore: str | None = None,
     scope: str = "model",
+    dynamic: bool = False,
     plugin_files: Iterable[str | Path] = (),
 ) -> RewritingFinder:
     """Make `import` of the given modules or packages give their rewritten code, in this process.
@@ -61,6 +62,7 @@ def install(
         target: `portable`, `cpu`, `gpu` or `ascend`.
         mindspore: Version to rewrite for; the installed one when None.
         scope: How much of a model is one graph: `model` or `encoder`.
+        dynamic: Whether a graph is compiled for tensors of any size, at most three times for one kind of call.
         plugin_files: Further plugins, as files or modules.
 
     Returns:
@@ -70,7 +72,8 @@ def install(
         RewriterError: A module is unknown, or was imported before; an option is not usable. Nothing is installed then.
     """
     names = tuple(dict.fromkeys([modules] if isinstance(modules, str) else modules))
-    finder = RewritingFinder(names, cache.Recipe.of(passes, target, mindspore, plugin_files, scope))
+    recipe = cache.Recipe.of(passes, target, mindspore, plugin_files, scope, dynamic)
+    finder = RewritingFinder(names, recipe)
     for known in sys.meta_path:
         if isinstance(known, RewritingFinder) and (known.names, known.recipe) == (finder.names, finder.recipe):
             return known

@@ -67,6 +67,7 @@ def optimize(
     target: str = "portable",
     mindspore: str | None = None,
     scope: str = "model",
+    dynamic: bool = False,
     plugin_files: Iterable[str | Path] = (),
 ) -> Any:
     """Return the same model on its rewritten classes, or the rewritten class of a model class.
@@ -83,13 +84,14 @@ def optimize(
         target: `portable`, `cpu`, `gpu` or `ascend`.
         mindspore: Version to rewrite for; the installed one when None.
         scope: How much of a model is one graph: `model` or `encoder`.
+        dynamic: Whether a graph is compiled for tensors of any size, at most three times for one kind of call.
         plugin_files: Further plugins, as files or modules.
 
     Raises:
         RewriterError: It is no model, or nothing of it could be moved onto rewritten code; the message has the reason
             for each file. The model is as it was then.
     """
-    recipe = cache.Recipe.of(passes, target, mindspore, plugin_files, scope)
+    recipe = cache.Recipe.of(passes, target, mindspore, plugin_files, scope, dynamic)
     if isinstance(model_or_class, type):
         return _optimized_class(model_or_class, recipe)
     _optimize_model(model_or_class, recipe)

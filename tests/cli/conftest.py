@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from rewriter import cli as command_line
 
@@ -77,8 +79,17 @@ def toy(workplace: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def commands() -> Iterator[None]:
+    """Make the tree of commands once, which is the same for every command line of a process."""
+    before = typer.main.get_command
+    typer.main.get_command = functools.cache(before)
+    yield
+    typer.main.get_command = before
+
+
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+def cli(commands: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
     """Run a command as the installed program does: `cli("apply", path, "--diff")`."""
 
     def run(*arguments: str | Path) -> Run:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sampling import slow_but
 
 from rewriter.report import SCHEMA
 
@@ -301,6 +302,20 @@ class TestChoices:
         assert spelling in text
         assert other not in text
 
+    def test_dynamic(self, cli, toy, workplace):
+        def applied(*options):
+            assert cli("apply", toy, "-o", "result.py", *options).code == 0
+            return "fullgraph=True, dynamic=1" in (workplace / "result.py").read_text(encoding="utf-8")
+
+        assert applied("--dynamic")
+        assert not applied()
+        (workplace / "pyproject.toml").write_text("[tool.rewriter]\ndynamic = true\n", encoding="utf-8")
+        assert applied()
+        assert not applied("--no-dynamic")
+        run = cli("apply", toy, "--mindspore", "2.6")
+        assert run.code == 2
+        assert "MindSpore 2.6 has no graphs for tensors of any size" in run.err
+
     def test_verbose_lists_every_site_with_its_line(self, cli, toy):
         run = cli("apply", toy, "-v")
         line = next(n for n, text in enumerate(TOY.splitlines(), start=1) if "for layer in" in text)
@@ -493,7 +508,10 @@ class TestOutput:
         assert run.code == 0, run.err
         assert "\\u2192" in run.out
 
-    @pytest.mark.parametrize("options", [("--json",), ("--json", "--diff"), ("--diff",)])  # less and more than a buffer
+    # Less and more than a buffer.
+    @pytest.mark.parametrize(
+        "options", slow_but([("--json",), ("--json", "--diff"), ("--diff",)], ("--json",), ("--diff",))
+    )
     def test_a_reader_who_goes_away(self, toy, workplace, options):
         command = [sys.executable, "-m", "rewriter", "apply", str(toy), *options]
         reading, writing = os.pipe()

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sampling import slow_but
 
 from rewriter import job, pipeline
 
@@ -332,7 +333,7 @@ class TestInterrupted:
         assert run.code == -signal.SIGKILL
         assert (workplace / "file.py").read_bytes() == (b"new" * 100_000 if written else b"old")
 
-    @pytest.mark.parametrize("number", [1, 2, 3])
+    @pytest.mark.parametrize("number", slow_but([1, 2, 3], 3))
     def test_killed_in_place_can_be_undone_and_done_again(self, process, cli, toy, number):
         """`--in-place` writes three files: the original's copy, the record, the result. It dies before each of them."""
         before = f"globals().__setitem__('n', globals().get('n', 0) + 1)\n    if n == {number}: {DIE}"

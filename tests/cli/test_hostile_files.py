@@ -78,8 +78,8 @@ def check(hostile: Hostile, folder: Path, host: plugins.PluginHost) -> bytes | N
     return result
 
 
-ALL = [pytest.param(name, marks=() if at % 8 == 0 else pytest.mark.slow) for at, name in enumerate(sorted(FILES))]
-"""An eighth of them in every run, all in the whole run."""
+ALL = [pytest.param(name, marks=() if at % 16 == 0 else pytest.mark.slow) for at, name in enumerate(sorted(FILES))]
+"""A sixteenth of them in every run, all in the whole run."""
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -151,7 +151,7 @@ BREAKS = {
 }
 
 
-EVERY_RUN = ("mask hard-coded", "fields of a ModelOutput in another order", "an argument changed in place")
+EVERY_RUN = ("mask hard-coded", "an argument changed in place")
 
 
 @pytest.mark.parametrize("name", slow_but(BREAKS, *EVERY_RUN))
@@ -203,7 +203,7 @@ def test_a_method_that_runs_uncompiled_breaks_the_promise(bert, compiled_text, b
         compiled_text, (marker, marker + "        try:\n            pass\n        except KeyError:\n            pass\n")
     )
     verdict = verify(bert, path, cases=[LEFT])
-    assert verdict.status is Status.IDENTICAL
+    assert verdict.status in (Status.IDENTICAL, Status.EQUIVALENT)
     assert not verdict.compiled
     assert not verdict.ok
     assert verdict.methods[0].uncompiled == 1

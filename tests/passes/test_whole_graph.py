@@ -397,4 +397,5 @@ class TestRuns:
         for rows in range(1, 10):
             new(x(rows=rows))
         mine = [line for line in told if "sets of shapes" in line]
-        assert mine == ["Model._construct_flat was compiled for 8 sets of shapes; pad inputs to a few lengths"]
+        advice = "pad inputs to a few lengths, or rewrite with --dynamic"
+        assert mine == [f"Model._construct_flat was compiled for 8 sets of shapes; {advice}"]

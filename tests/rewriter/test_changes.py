@@ -195,15 +195,39 @@ def pairs(draw):
 SEEDS = st.integers(0, 2**32)  # hypothesis's own randoms need subnormal floats, which MindSpore takes from the process
 
 
-@settings(deadline=None, max_examples=25, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW, MANY = (
+    settings(deadline=None, max_examples=times, database=None, derandomize=True, suppress_health_check=[*HealthCheck])
+    for times in (8, 40)
+)
+
+
+@FEW
 @given(pairs(), SEEDS)
 def test_any_choice_of_changes_is_a_program(pair, seed):
     check(*map(cst.parse_module, pair), random.Random(seed))
 
 
-@settings(deadline=None, max_examples=15, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@MANY
+@given(pairs(), SEEDS)
+def test_any_choice_of_changes_of_many_is_a_program(pair, seed):
+    check(*map(cst.parse_module, pair), random.Random(seed))
+
+
+@FEW
 @given(blocks(size=4), blocks(size=4), SEEDS)
 def test_two_programs_that_have_nothing_to_do_with_each_other(one, other, seed):
+    between(one, other, seed)
+
+
+@pytest.mark.slow
+@MANY
+@given(blocks(size=4), blocks(size=4), SEEDS)
+def test_many_programs_that_have_nothing_to_do_with_each_other(one, other, seed):
+    between(one, other, seed)
+
+
+def between(one, other, seed):
     trees = [cst.parse_module("def f(a, b, c, d):\n" + "".join(f"    {line}\n" for line in it)) for it in (one, other)]
     check(*trees, random.Random(seed))
 

@@ -242,14 +242,26 @@ def run(text, tape, **values):
     return repr((result, environment.used))
 
 
-GENEROUS = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+FEW, MANY = (
+    settings(max_examples=times, deadline=None, database=None, suppress_health_check=[*HealthCheck], derandomize=True)
+    for times in (20, 100)
 )
 
 
-@GENEROUS
+@FEW
 @given(blocks(), tapes)
 def test_nobody_reads_what_is_not_live(lines, tape):
+    poison(lines, tape)
+
+
+@pytest.mark.slow
+@MANY
+@given(blocks(), tapes)
+def test_in_many_programs_nobody_reads_what_is_not_live(lines, tape):
+    poison(lines, tape)
+
+
+def poison(lines, tape):
     """Every dead variable is poisoned: the program must not notice."""
     text = "\n".join([*lines, f"return ({', '.join(NAMES[:2])})"])
     live = live_before(body(text), frozenset())
@@ -259,9 +271,20 @@ def test_nobody_reads_what_is_not_live(lines, tape):
         assert run(text, tape, **{**honest, name: Poison()}) == expected, f"{name} is read in\n{text}"
 
 
-@GENEROUS
+@FEW
 @given(blocks(), tapes)
 def test_assignment_sets_hold_what_a_run_binds(lines, tape):
+    bind(lines, tape)
+
+
+@pytest.mark.slow
+@MANY
+@given(blocks(), tapes)
+def test_assignment_sets_hold_what_many_runs_bind(lines, tape):
+    bind(lines, tape)
+
+
+def bind(lines, tape):
     """What a run binds was foreseen as possible; what was called certain is bound in every run that gets through."""
     text = "\n".join(lines)
     possible, certain = maybe_assigned(body(text)), surely_assigned(body(text), frozenset())

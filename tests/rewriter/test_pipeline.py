@@ -5,6 +5,7 @@ import sys
 
 import libcst as cst
 import pytest
+from sampling import slow_but
 
 from rewriter import Kind, Outcome, Pass, RewriterError, Safety, pipeline, source
 from rewriter.changes import changes, keep
@@ -249,8 +250,9 @@ class TestRefusals:
         with pytest.raises(PassOrderError):
             run(adding("a", "x = 1\n", after=("a",)))
 
-    def test_a_deeply_nested_file_is_refused_or_rewritten_but_does_not_crash(self):
-        text = FILE + "y = " + "(" * 90 + "1" + ")" * 90 + "\nz = " + " + ".join(["x"] * 2000) + "\n"
+    @pytest.mark.parametrize("terms", slow_but([300, 2000], 300))
+    def test_a_deeply_nested_file_is_refused_or_rewritten_but_does_not_crash(self, terms):
+        text = FILE + "y = " + "(" * 90 + "1" + ")" * 90 + "\nz = " + " + ".join(["x"] * terms) + "\n"
         try:
             result = run(adding("a", "x = 1\n"), text=text)
         except RewriterError:
@@ -318,6 +320,10 @@ def test_targets():
     assert caught.value.hint == "Known targets: portable, cpu, gpu, ascend."
     with pytest.raises(RewriterError, match="'layer': no such scope"):
         Target.parse("cpu", None, "layer")
+    assert Target.parse("cpu", "2.7", dynamic=True).dynamic
+    assert not Target.parse("cpu", "2.6").dynamic
+    with pytest.raises(RewriterError, match="has no graphs for tensors of any size"):
+        Target.parse("cpu", "2.6.1", dynamic=True)
 
 
 def test_the_text_side_does_not_import_mindspore(tmp_path):

@@ -121,8 +121,8 @@ class TestQualifiedNames:
         text = "from mindspore import ops as __ops\nclass C:\n    def f(self, __ops):\n        return __ops.cat(x)\n"
         assert qualified(text) is None
 
-    def test_the_symbol_table_agrees_with_the_scope_analysis(self, real_file):
-        source = read(real_file)
+    def test_the_symbol_table_agrees_with_the_scope_analysis(self, any_file):
+        source = read(any_file)
         names = Names(source)
         checked = 0
         for node in find(source.tree, (cst.Name, cst.Attribute)):
@@ -151,8 +151,8 @@ def test_dotted_names_there_and_back():
         assert dotted_name(cst.parse_expression(text)) is None
 
 
-def test_lines_are_those_that_libcst_gives(real_file):
-    tree = cst.parse_module(real_file.read_bytes())
+def test_lines_are_those_that_libcst_gives(any_file):
+    tree = cst.parse_module(any_file.read_bytes())
     wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
     positions = wrapper.resolve(PositionProvider)
     _, lines = printed(tree)
@@ -172,7 +172,7 @@ def test_decorators_and_comments_do_not_move_a_line():
     assert first_line(next(find(tree, cst.For)), lines) == 9
 
 
-def test_walk_sees_what_libcst_sees(real_file):
+def test_walk_sees_what_libcst_sees(any_file):
     """Our faster walk leaves out layout only: every name, call, string and statement is found."""
 
     class Counter(cst.CSTVisitor):
@@ -183,7 +183,7 @@ def test_walk_sees_what_libcst_sees(real_file):
             self.found[type(node)] = self.found.get(type(node), 0) + 1
             return True
 
-    tree = cst.parse_module(real_file.read_bytes())
+    tree = cst.parse_module(any_file.read_bytes())
     counter = Counter()
     tree.visit(counter)
     ours = {}

@@ -192,12 +192,19 @@ def test_a_folder_that_cannot_be_written_is_said_so(model, tmp_path, monkeypatch
         ({"mindspore": "new"}, "not a version number"),
         ({"passes": ["flaten"]}, "no pass is called 'flaten'"),
         ({"plugin_files": ["nowhere.py"]}, "no such file"),
+        ({"mindspore": "2.6", "dynamic": True}, "no graphs for tensors of any size"),
     ],
 )
 def test_options_are_checked(options, message):
     given = {"passes": (), "target": "portable", "mindspore": None, "plugin_files": (), **options}
     with pytest.raises(RewriterError, match=message):
         cache.Recipe.of(**given)
+
+
+def test_dynamic_is_an_entry_of_its_own(folder, model):
+    closed, opened = (cache.rewritten(model, "", cache.Recipe(dynamic=dynamic)) for dynamic in (False, True))
+    assert "dynamic=1" not in closed.path.read_text(encoding="utf-8")
+    assert "dynamic=1" in opened.path.read_text(encoding="utf-8")
 
 
 def test_a_missing_file_is_said_so(folder, tmp_path):

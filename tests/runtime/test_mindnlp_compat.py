@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sampling import slow_but
 
 from rewriter.runtime import mindnlp_compat
 
@@ -423,7 +424,11 @@ def bert(name: str) -> Any:
     return randomized(getattr(modeling_bert, name.split()[0])(CASES[name][0]))
 
 
-@pytest.mark.parametrize("name", CASES)
+EVERY_RUN = ("BertForSequenceClassification many", "BertForMultipleChoice", "BertForQuestionAnswering")
+"""One of each kind of head: a row of labels, several inputs to a label, two losses."""
+
+
+@pytest.mark.parametrize("name", slow_but(CASES, *EVERY_RUN))
 def test_bert_heads_have_the_loss_of_their_task(name: str) -> None:
     _, inputs, expected = CASES[name]
     out = bert(name)(**inputs)

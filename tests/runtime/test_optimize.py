@@ -225,6 +225,17 @@ def test_other_options_take_the_place_of_earlier_ones(toy):
     assert "_graphs" not in vars(model.encoder)  # nothing was compiled: the pass `jit` was not asked for
 
 
+def test_dynamic(toy):
+    name = toy()
+    module = importlib.import_module(f"{name}.modeling_toy")
+    model = rewriter.optimize(module.ToyModel(layers=1), dynamic=True)
+    assert "dynamic=1" in inspect.getsource(inspect.getmodule(type(model.encoder).__base__))
+    assert [model(tensor([1.0] * size)).value.shape for size in (1, 2, 3, 4)] == [(1,), (2,), (3,), (4,)]
+    assert vars(model.encoder)["_graphs"].refused == ""
+    with hook.install([toy()], dynamic=True) as finder:
+        assert finder.recipe.dynamic
+
+
 def test_parts_from_several_modeling_files_are_all_optimized(toy, toy_text, tmp_path):
     inner = toy()
     outer_text = (

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sampling import slow_but
 
 from rewriter.errors import RewriterError
 from rewriter.runtime import hook, mindnlp_compat, script
@@ -84,17 +85,23 @@ def test_a_script_finds_what_python_gives_it(tmp_path):
 
 @pytest.mark.parametrize(
     "ending",
-    [
+    slow_but(
+        [
+            "sys.exit(7)",
+            "sys.exit('a message')",
+            "sys.exit()",
+            "def inner():\n    raise ValueError('mine')\ninner()",
+            "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise KeyError('two') from error",
+            "input()",
+            "raise OSError(32, 'pipe')",
+            "this is no python",
+            "sys.excepthook = lambda *three: print('hooked', three[0].__name__)\nraise TypeError",
+        ],
         "sys.exit(7)",
-        "sys.exit('a message')",
-        "sys.exit()",
         "def inner():\n    raise ValueError('mine')\ninner()",
-        "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise KeyError('two') from error",
         "input()",
-        "raise OSError(32, 'pipe')",
         "this is no python",
-        "sys.excepthook = lambda *three: print('hooked', three[0].__name__)\nraise TypeError",
-    ],
+    ),
     ids=["code", "message", "none", "exception", "chained", "end of input", "broken pipe", "syntax error", "own hook"],
 )
 def test_a_script_ends_as_under_python(tmp_path, ending):
