@@ -19,7 +19,7 @@ from rewriter.equivalence.statistics import Status
 pytestmark = pytest.mark.slow  # many small models, most of them compiled
 
 PLAIN = "BertModel/mask=none/batch=3/seq=5"
-TYPES = "BertModel/mask=right-padded/batch=3/seq=5/types"
+TYPES = "BertModel/mask=right-padded/batch=3/seq=5/types/positions"
 FIRST_MASKED = "BertModel/mask=first-masked/batch=3/seq=5"
 STEP = "BertLMHeadModel/decoder/mask=left-padded/batch=3/seq=2/past=3/cache=1"
 
