@@ -218,8 +218,9 @@ def test_the_jit_that_everybody_writes_is_caught(bert, compiled_text, broken):
     verdict = verify(bert, path, cases=[DEFAULTS, RELOAD])
     assert verdict.status is Status.DIFFERENT
     modes = {(case.id, mode.mode): mode.status for case in verdict.cases for mode in case.modes}
-    assert modes[DEFAULTS, "eager"] is Status.IDENTICAL
-    assert modes[RELOAD, "eager"] is Status.IDENTICAL
+    right = (Status.IDENTICAL, Status.EQUIVALENT)  # the target's GELU rounds otherwise
+    assert modes[DEFAULTS, "eager"] in right
+    assert modes[RELOAD, "eager"] in right
     assert Status.DIFFERENT in (modes[DEFAULTS, "jit"], modes[RELOAD, "jit"])
 
 
