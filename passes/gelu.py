@@ -66,11 +66,12 @@ class Gelu(Pass):
     """Compute the GELU that a configuration names by a sigmoid in the place of the error function, on a CPU.
 
     In evaluation and single precision only: gradients and other precisions take the original's way. The layer stays an
-    instance of its class.
+    instance of its class. It runs when asked for by name: with published weights, where a few activations are large,
+    the last hidden state of all-MiniLM-L6-v2 moves by up to 1.3e-5.
     """
 
     name = "gelu"
-    safety = Safety.ROUNDING
+    safety = Safety.APPROXIMATE
     before = ("mint", "flatten")
     examples = (
         Example(

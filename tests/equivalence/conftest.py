@@ -63,7 +63,7 @@ def plain_text() -> str:
 
     And without what writes formulas anew for a CPU, so that there are pieces to break, and the rest is the same bits.
     """
-    return rewrite(BERT, "jit", "gelu", "scale")
+    return rewrite(BERT, "jit", "scale")
 
 
 @pytest.fixture
