@@ -153,10 +153,11 @@ class Scores(nn.Cell):
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
         for owner in module_classes(context):
             for method in owner.methods():
-                for call in find(method.body, cst.Call):
-                    _called_at_once(call, context, changes)
-                for assignment in find(method.body, cst.Assign):
-                    _kept_loss(assignment, method, context, changes)
+                for node in find(method.body, (cst.Call, cst.Assign)):
+                    if isinstance(node, cst.Call):
+                        _called_at_once(node, context, changes)
+                    elif isinstance(node, cst.Assign):
+                        _kept_loss(node, method, context, changes)
         return replace(context.tree, changes)
 
 

@@ -152,15 +152,11 @@ class Intermediate(nn.Module):
         if not context.mentions("ACT2FN"):
             return context.tree
         tree = context.tree
+        functions = list(outermost_functions(tree))
+        done = {arg for function in functions for call in find(function.body, cst.Call) for arg in _made_by(call)}
+        look_ups = [node for function in functions for node in find(function.body, cst.Subscript) if node not in done]
         for name, table in _TABLES.items():
-            functions = list(outermost_functions(tree))
-            done = {arg for function in functions for call in find(function.body, cst.Call) for arg in _made_by(call)}
-            found = [
-                node
-                for function in functions
-                for node in find(function.body, cst.Subscript)
-                if context.qualified_name(node.value) == name and node not in done and _may_be_gelu(node)
-            ]
+            found = [node for node in look_ups if context.qualified_name(node.value) == name and _may_be_gelu(node)]
             if context.target.device.value != "cpu":
                 for node in found:
                     context.skipped(node, name, "it would be faster on a CPU only")

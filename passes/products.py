@@ -9,6 +9,7 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import replace
 
+from .devices import why_not_measured
 from .own import calls_in_functions, own_definition, with_definition
 
 _TEXT = '''\
@@ -163,9 +164,8 @@ _METHODS = ("swapaxes", "swapdims", "transpose")
 
 def _why_not(product: cst.Call, swap: _Swap, context: PassContext) -> str:
     """Return why a product must stay; empty when it need not."""
-    device = context.target.device.value
-    if device not in ("cpu", "portable"):
-        return f"what it would become was not measured for {device}"
+    if reason := why_not_measured(context):
+        return reason
     if len(product.args) != 2 or any(arg.star or arg.keyword for arg in product.args) or not swap.is_plain:
         return "its arguments are not given by position"
     code = [context.tree.code_for_node(axis) for axis in swap.axes]

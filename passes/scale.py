@@ -7,6 +7,7 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find
 
+from .devices import why_not_measured
 from .own import outermost_functions, own_definition, with_definition
 
 _TEXT = '''\
@@ -98,39 +99,31 @@ class Attention(nn.Cell):
         """Look at every `name = name / math.sqrt(…)`."""
         if not context.mentions("sqrt"):
             return context.tree
-        device = context.target.device.value
-        chosen = []
-        for function in outermost_functions(context.tree):
-            for assignment in find(function.body, cst.Assign):
-                division = assignment.value
-                if not isinstance(division, cst.BinaryOperation) or not _scales(assignment, division, context):
-                    continue
-                if device in ("cpu", "portable"):
-                    chosen.append(division)
-                    context.rewritten(division, "/ math.sqrt", "a product, where that is exact")
-                else:
-                    context.skipped(division, "/ math.sqrt", f"what it would become was not measured for {device}")
-        if not chosen:
-            return context.tree
-        own = own_definition(context, context.tree, _TEXT, "_divided")
-        return with_definition(
-            context.tree,
-            own,
-            {
-                division: cst.Call(cst.Name(own.name), [cst.Arg(division.left), cst.Arg(division.right)])
-                for division in chosen
-            },
-        )
+        tree = context.tree
+        assignments = [one for function in outermost_functions(tree) for one in find(function.body, cst.Assign)]
+        divisions = [division for one in assignments if (division := _scaled(one, context)) is not None]
+        reason = why_not_measured(context)
+        for division in divisions:
+            if reason:
+                context.skipped(division, "/ math.sqrt", reason)
+            else:
+                context.rewritten(division, "/ math.sqrt", "a product, where that is exact")
+        if reason or not divisions:
+            return tree
+        own = own_definition(context, tree, _TEXT, "_divided")
+        changes: dict[cst.CSTNode, cst.CSTNode] = {
+            one: cst.Call(cst.Name(own.name), [cst.Arg(one.left), cst.Arg(one.right)]) for one in divisions
+        }
+        return with_definition(tree, own, changes)
 
 
-def _scales(assignment: cst.Assign, division: cst.BinaryOperation, context: PassContext) -> bool:
-    """Tell whether `name = name / math.sqrt(…)`: what is divided in place is a tensor, as a rule."""
-    target, name, root = assignment.targets[0].target, division.left, division.right
-    return (
-        isinstance(division.operator, cst.Divide)
-        and isinstance(target, cst.Name)
-        and isinstance(name, cst.Name)
-        and name.value == target.value
-        and isinstance(root, cst.Call)
-        and context.qualified_name(root.func) == "math.sqrt"
-    )
+def _scaled(assignment: cst.Assign, context: PassContext) -> cst.BinaryOperation | None:
+    """Return the division of `name = name / math.sqrt(…)`: what is divided in place is a tensor, as a rule."""
+    target, division = assignment.targets[0].target, assignment.value
+    if not isinstance(division, cst.BinaryOperation) or not isinstance(division.operator, cst.Divide):
+        return None
+    name, root = division.left, division.right
+    if not isinstance(target, cst.Name) or not isinstance(name, cst.Name) or name.value != target.value:
+        return None
+    is_root = isinstance(root, cst.Call) and context.qualified_name(root.func) == "math.sqrt"
+    return division if is_root else None

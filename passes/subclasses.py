@@ -14,6 +14,7 @@ import libcst as cst
 from rewriter import PassContext
 from rewriter.tree import find
 
+from .devices import MEASURED, why_not_measured
 from .own import calls_in_functions, own_definition, with_definition
 
 
@@ -29,7 +30,7 @@ class Subclass:
 
     text: str
     note: str
-    devices: tuple[str, ...] = ("cpu", "portable")
+    devices: tuple[str, ...] = MEASURED
 
 
 def replace_layers(
@@ -61,8 +62,8 @@ def replace_layers(
 
 def _why_none(context: PassContext, layer: str, subclass: Subclass) -> str:
     """Return why no layer of this kind can be replaced in the file; empty when they can."""
-    if context.target.device.value not in subclass.devices:
-        return f"what it would become was not measured for {context.target.device.value}"
+    if reason := why_not_measured(context, subclass.devices):
+        return reason
     compared = (part for node in find(context.tree, cst.Comparison) for part in find(node, (cst.Name, cst.Attribute)))
     if any(context.qualified_name(part) == layer for part in compared):
         return "the file compares a type with it, and a subclass is another type"

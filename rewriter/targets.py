@@ -29,8 +29,9 @@ class Scope(str, Enum):
     """All that it computes: embeddings, masks, layers, pooler and head."""
 
 
-DYNAMIC_SINCE = Version("2.7.0")
-"""`mindspore.jit` takes `dynamic=` since 2.6, and with it `fullgraph=True`, as we spell STRICT, since 2.7."""
+FULLGRAPH_SINCE = Version("2.7.0")
+"""From this version on STRICT is spelled `fullgraph=True`; `jit_config=JitConfig(jit_syntax_level="STRICT")` is dropped
+with a warning and compiles LAX (measured on 2.7 to 2.10). `dynamic=` is one version older, and used with it only."""
 
 NEWEST = Version("2.10.0")
 """The newest MindSpore that was tried; the target where none is installed."""
@@ -52,6 +53,11 @@ class Target:
     scope: Scope = Scope.MODEL
     dynamic: bool = False
 
+    @property
+    def has_fullgraph(self) -> bool:
+        """Whether STRICT is spelled `fullgraph=True` there."""
+        return self.mindspore >= FULLGRAPH_SINCE
+
     @classmethod
     def parse(cls, device: str, mindspore: str | None, scope: str = Scope.MODEL.value, dynamic: bool = False) -> Target:
         """Build a target from command-line words.
@@ -67,12 +73,13 @@ class Target:
             raise RewriterError(
                 f"--mindspore {mindspore}: not a version number", hint="Write it like 2.10.0."
             ) from None
-        if dynamic and version < DYNAMIC_SINCE:
+        target = cls(where, version, size, dynamic)
+        if dynamic and not target.has_fullgraph:
             raise RewriterError(
                 f"MindSpore {version} has no graphs for tensors of any size",
-                hint=f"dynamic (--dynamic) needs MindSpore {DYNAMIC_SINCE} or newer.",
+                hint=f"dynamic (--dynamic) needs MindSpore {FULLGRAPH_SINCE} or newer.",
             )
-        return cls(where, version, size, dynamic)
+        return target
 
 
 Word = TypeVar("Word", bound=Enum)

@@ -6,7 +6,6 @@ from importlib.resources import files
 from string import Template
 
 import libcst as cst
-from packaging.version import Version
 
 from rewriter import Example, Kind, Pass, PassContext, Safety
 from rewriter.tree import find, replace
@@ -41,10 +40,6 @@ _CELL = {
     "after_run": "",
 }
 """What differs between the module classes of the dialects: where a module keeps its parts and its hooks."""
-
-FULLGRAPH_SINCE = Version("2.7")
-"""From this version on STRICT is spelled `fullgraph=True`; `jit_config=JitConfig(jit_syntax_level="STRICT")` is dropped
-with a warning and compiles LAX (measured on 2.7 to 2.10)."""
 
 _COUNT = """if len(self.signatures) % 8 == 0:
                 advice = "pad inputs to a few lengths, or rewrite with --dynamic"
@@ -133,6 +128,6 @@ def _text(name: str) -> Template:
 def _spelling(function: str, context: PassContext, *, dynamic: bool = False) -> str:
     """Return the STRICT jit call for `function`."""
     mindspore = context.use("mindspore")
-    if context.target.mindspore >= FULLGRAPH_SINCE:
+    if context.target.has_fullgraph:
         return f"{mindspore}.jit({function}, fullgraph=True{', dynamic=1' if dynamic else ''})"
     return f'{mindspore}.jit({function}, jit_config={mindspore}.JitConfig(jit_syntax_level="STRICT"))'

@@ -109,7 +109,7 @@ class Run:
     def check(self, case: Case) -> CaseResult:
         """Run one case, if it did not run before."""
         if case.id not in self.results:
-            with _waiting_for_every_operator(), self._sources.at_hand():
+            with waiting_for_every_operator(), self._sources.at_hand():
                 self.build(case)
                 self.results[case.id] = self._result(case)
         return self.results[case.id]
@@ -234,7 +234,7 @@ def _chosen(
 
 
 @contextlib.contextmanager
-def _waiting_for_every_operator() -> Iterator[None]:
+def waiting_for_every_operator() -> Iterator[None]:
     """Have eager operators finish one by one: errors come where they belong, and tiny models run faster."""
     import mindspore
 

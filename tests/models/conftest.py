@@ -10,6 +10,8 @@ import pytest
 from mindspore import Tensor, ops
 from sampling import slow_but
 
+from rewriter.equivalence.run import waiting_for_every_operator
+
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 TOLERANCE = 1e-5
 EVERY_RUN = {
@@ -96,10 +98,8 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="module", autouse=True)
 def synchronous():
     """Run eager operators in the calling thread: tiny models spend their time in handing over (15 times as long)."""
-    before = mindspore.get_context("pynative_synchronize")
-    mindspore.set_context(pynative_synchronize=True)
-    yield
-    mindspore.set_context(pynative_synchronize=before)
+    with waiting_for_every_operator():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from sampling import slow_but
 
+from rewriter.equivalence.run import waiting_for_every_operator
 from rewriter.runtime import mindnlp_compat
 
 mindnlp_compat.apply()
@@ -41,9 +42,8 @@ INTS = [mindspore.int32, mindspore.int64]
 @pytest.fixture(autouse=True)
 def _errors_where_they_happen() -> Iterator[None]:
     """Eager mode runs kernels late, and a missing one would be blamed on a later line."""
-    mindspore.set_context(pynative_synchronize=True)
-    yield
-    mindspore.set_context(pynative_synchronize=False)
+    with waiting_for_every_operator():
+        yield
 
 
 def tensor(values: Any, dtype: Any = mindspore.int64) -> Tensor:
