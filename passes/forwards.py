@@ -93,11 +93,10 @@ def _module_lists(node: cst.ClassDef, context: PassContext) -> Iterator[str]:
     for assign in find(node, cst.BaseSmallStatement):
         if not isinstance(assign, (cst.Assign, cst.AnnAssign)) or assign.value is None:
             continue
-        made = {context.qualified_name(call.func) for call in find(assign.value, cst.Call)}
-        if not made & set(context.dialect.module_lists):
-            continue
         targets = [t.target for t in assign.targets] if isinstance(assign, cst.Assign) else [assign.target]
-        for target in targets:
-            name = dotted_name(target)
-            if name and name.count(".") == 1:
-                yield name.split(".")[1]
+        names = [name for name in map(dotted_name, targets) if name and name.count(".") == 1]
+        if not names:
+            continue
+        made = {context.qualified_name(call.func) for call in find(assign.value, cst.Call)}
+        if made & set(context.dialect.module_lists):
+            yield from (name.split(".")[1] for name in names)

@@ -17,7 +17,7 @@ from typing import Any
 
 import libcst as cst
 
-from .printing import printed
+from .printing import printed_with_lines
 from .tree import bound_name, first_line, identifiers
 
 Statements = tuple[cst.CSTNode, ...]
@@ -144,8 +144,8 @@ class _Difference:
     def __init__(self, before: cst.Module, after: cst.Module) -> None:
         self._before, self._after = before, after
         self._texts: dict[tuple[bool, cst.CSTNode], str] = {}
-        _, self._old_lines = printed(before)
-        _, self._new_lines = printed(after)
+        _, self._old_lines = printed_with_lines(before)
+        _, self._new_lines = printed_with_lines(after)
         self._known = identifiers(before)
         self.changes: list[Change] = []
         self._plan = self._enter(before, after, ())

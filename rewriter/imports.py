@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
-from .tree import Names, bound_name, children, dotted_name, identifiers
+from .tree import Names, bound_name, dotted_name, find, identifiers
 from .tree import replace as replace_nodes
 
 IMPORTABLE_ROOTS = ("mindspore.mint", "mindspore.ops", "mindspore.nn", "mindnlp.core.nn", "mindnlp.core.ops")
@@ -162,13 +162,8 @@ def _used(tree: cst.Module) -> set[str]:
 def _string_literals(tree: cst.Module) -> set[str]:
     """Return short string literals: `__all__` and quoted annotations may name an import."""
     found: set[str] = set()
-    stack: list[cst.CSTNode] = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, cst.SimpleString):
-            text = node.raw_value
-            if len(text) < 200:
-                found.update(re.findall(r"\w+", text))
-        else:
-            stack.extend(children(node))
+    for node in find(tree, cst.SimpleString):
+        text = node.raw_value
+        if len(text) < 200:
+            found.update(re.findall(r"\w+", text))
     return found

@@ -18,6 +18,7 @@ from .errors import RewriterError
 from .imports import ImportPlan, drop_unused
 from .ordering import ordered
 from .passes import Evidence, Failure, Kind, Outcome, Pass, PassReport, Safety, Site
+from .printing import printed
 from .source import SourceFile, collector_paused, is_python
 from .targets import Scope, Target
 from .tree import identifiers, walk
@@ -276,7 +277,7 @@ def _lines_of(change: Change, facts: FileFacts) -> frozenset[int]:
 def _render(tree: cst.Module, facts: FileFacts) -> bytes:
     if tree is facts.source.tree:
         return facts.source.data
-    return drop_unused(facts.imports.apply(tree), facts.source.tree).bytes
+    return printed(drop_unused(facts.imports.apply(tree), facts.source.tree))
 
 
 def _facts(source: SourceFile, dialects: tuple[Dialect, ...], target: Target, *, standalone: bool) -> FileFacts:

@@ -20,7 +20,7 @@ from pathlib import Path
 import libcst as cst
 
 from .errors import UnreadableSource
-from .printing import printed
+from .printing import printed_with_lines
 
 _SHOWN = 200
 """At most so many characters of a line are shown in a message."""
@@ -75,7 +75,7 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
         _check_compiles(data, name)
         with collector_paused():
             tree = cst.parse_module(data)
-            text, lines = printed(tree)
+            text, lines = printed_with_lines(tree)
         kept = text.encode(tree.encoding)
     except (RecursionError, MemoryError):  # the latter is what CPython's parser raises when its stack is full
         raise UnreadableSource(f"{name}: an expression or block is nested too deeply") from None

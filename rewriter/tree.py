@@ -251,20 +251,26 @@ def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTN
     stack = [node]
     while stack:
         item = stack.pop()
-        if into_functions and is_a(item, (cst.FunctionDef, cst.SimpleStatementLine, cst.If, cst.For)):
+        if into_functions and is_a(item, _STATEMENTS):
             yield from _statement_nodes(item)
             continue
         yield item
         stack.extend(reversed(_parts(item, into_functions)))
 
 
+_STATEMENTS = (cst.FunctionDef, cst.SimpleStatementLine, cst.If, cst.For)
+"""Most passes leave most statements as they are and all look through them, so what is in one is remembered."""
+
+
 @lru_cache(maxsize=8192)
 def _statement_nodes(statement: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
-    """Return what `walk` yields for a statement: most passes leave most of them as they are, and all walk them."""
     found: list[cst.CSTNode] = []
     stack: list[cst.CSTNode] = [statement]
     while stack:
         item = stack.pop()
+        if item is not statement and is_a(item, _STATEMENTS):
+            found.extend(_statement_nodes(item))
+            continue
         found.append(item)
         stack.extend(reversed(_parts(item, True)))
     return tuple(found)
@@ -281,9 +287,27 @@ def find(
     node: cst.CSTNode, kind: type[Node] | tuple[type[Node], ...], *, into_functions: bool = True
 ) -> Iterator[Node]:
     """Yield the descendants of `node` that are of `kind`, itself included, in source order."""
-    for item in walk(node, into_functions=into_functions):
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if into_functions and is_a(item, _STATEMENTS):
+            yield from _found(item, kind)
+            continue
         if is_a(item, kind):
             yield item
+        stack.extend(reversed(_parts(item, into_functions)))
+
+
+@lru_cache(maxsize=32768)
+def _found(statement: cst.CSTNode, kind: type[Node] | tuple[type[Node], ...]) -> tuple[Node, ...]:
+    if not any(_is_subclass(own, kind) for own in _kinds(statement)):
+        return ()
+    return tuple([item for item in _statement_nodes(statement) if is_a(item, kind)])
+
+
+@lru_cache(maxsize=8192)
+def _kinds(statement: cst.CSTNode) -> frozenset[type]:
+    return frozenset(map(type, _statement_nodes(statement)))
 
 
 def identifiers(tree: cst.CSTNode) -> frozenset[str]:
@@ -300,14 +324,14 @@ def identifiers(tree: cst.CSTNode) -> frozenset[str]:
             found.add(bound_name(node))
         elif is_a(node, cst.ImportFrom):
             stack.extend(() if isinstance(node.names, cst.ImportStar) else node.names)
-        elif node is not tree and is_a(node, cst.FunctionDef):
-            found |= _function_identifiers(node)
+        elif node is not tree and is_a(node, _STATEMENTS):
+            found |= _statement_identifiers(node)
         else:
             stack.extend(children(node))
     return frozenset(found)
 
 
-_function_identifiers = lru_cache(maxsize=1024)(identifiers)
+_statement_identifiers = lru_cache(maxsize=8192)(identifiers)
 
 
 def bound_name(alias: cst.ImportAlias) -> str:
@@ -331,9 +355,16 @@ def replace(root: Node, changes: NodeMap) -> Node:
     return cast(Node, result)
 
 
+@lru_cache(maxsize=8192)
+def _statement_ids(statement: cst.CSTNode) -> frozenset[int]:
+    return frozenset(map(id, _statement_nodes(statement)))
+
+
 def _rebuild(node: cst.CSTNode, changes: NodeMap, wanted: set[int]) -> Any:
     if id(node) in wanted:
         return changes[node]
+    if is_a(node, cst.FunctionDef) and wanted.isdisjoint(_statement_ids(node)):
+        return node
     updates: dict[str, Any] = {}
     for name in _fields(type(node)):
         value = getattr(node, name)

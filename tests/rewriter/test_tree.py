@@ -6,7 +6,7 @@ import libcst as cst
 import pytest
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from rewriter.printing import printed
+from rewriter.printing import printed, printed_with_lines
 from rewriter.source import parse, read
 from rewriter.tree import (
     Names,
@@ -155,7 +155,7 @@ def test_lines_are_those_that_libcst_gives(any_file):
     tree = cst.parse_module(any_file.read_bytes())
     wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
     positions = wrapper.resolve(PositionProvider)
-    _, lines = printed(tree)
+    _, lines = printed_with_lines(tree)
     kinds = (cst.Call, cst.For, cst.If, cst.FunctionDef, cst.ClassDef, cst.SimpleStatementLine, cst.Assign)
     checked = 0
     for node in find(tree, kinds):
@@ -164,9 +164,16 @@ def test_lines_are_those_that_libcst_gives(any_file):
     assert checked > 500
 
 
+def test_the_printed_text_is_what_libcst_prints(any_file):
+    tree = cst.parse_module(any_file.read_bytes())
+    changed = replace(tree, {next(find(tree, cst.SimpleStatementLine)): cst.parse_statement("x = (yes, [no])  # é")})
+    assert printed(changed) == changed.bytes
+    assert printed(tree) == tree.bytes == any_file.read_bytes()
+
+
 def test_decorators_and_comments_do_not_move_a_line():
     tree = tree_of("# one\n@d\n# two\ndef f():\n    # three\n    x = 1\n\n    # four\n    for y in z:\n        pass\n")
-    _, lines = printed(tree)
+    _, lines = printed_with_lines(tree)
     assert first_line(next(find(tree, cst.FunctionDef)), lines) == 4
     assert first_line(next(find(tree, cst.SimpleStatementLine)), lines) == 6
     assert first_line(next(find(tree, cst.For)), lines) == 9
