@@ -22,7 +22,6 @@ from queue import Empty, Queue
 from typing import Any
 from unittest import mock
 
-import tomllib
 from operators import Mutant, mutants, spread
 
 from rewriter import rewrite
