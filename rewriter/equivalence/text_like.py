@@ -90,6 +90,7 @@ QUICK_DECODER: tuple[Axes, ...] = (
     {"labels": 1, "mask": "holed", "dict": 0, "types": 1, "positions": 1, "light": 1},
     {"head-mask": "1d", "embeds": 1, "cross": "holed", "attn": 0, "hidden": 1, "light": 1},
     {"scenario": AFTER, "action": "prepare-generation", "past": 3, "seq": 2, "mask": "left-padded", "light": 1},
+    {"scenario": AFTER, "action": "prepare-generation", "past": 3, "seq": 5, "light": 1},
     {"scenario": AFTER, "action": "prepare-generation", "light": 1},
     {"scenario": AFTER, "action": "reorder-cache", "past": 3, "seq": 2, "light": 1},
     {"scenario": GENERATE, "mask": "left-padded", "light": 1},
