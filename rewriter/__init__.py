@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import install, optimize, rewrite
+    from .api import bucketed, install, optimize, rewrite, warm_up
     from .context import PassContext
     from .dialects import Dialect
     from .errors import RewriterError
     from .hookspecs import hookimpl
     from .passes import Example, Kind, Outcome, Pass, PassReport, Safety, Site
     from .pipeline import Result
-    from .targets import Device, Target
+    from .targets import Capture, Device, Scope, Target
 
 _HOME = {
+    "bucketed": ".api",
     "install": ".api",
     "optimize": ".api",
     "rewrite": ".api",
+    "warm_up": ".api",
     "PassContext": ".context",
     "Dialect": ".dialects",
     "RewriterError": ".errors",
@@ -38,11 +40,13 @@ _HOME = {
     "Scope": ".targets",
     "Site": ".passes",
     "Result": ".pipeline",
+    "Capture": ".targets",
     "Device": ".targets",
     "Target": ".targets",
 }
 
 __all__ = [
+    "Capture",
     "Device",
     "Dialect",
     "Example",
@@ -58,10 +62,12 @@ __all__ = [
     "Site",
     "Target",
     "__version__",
+    "bucketed",
     "hookimpl",
     "install",
     "optimize",
     "rewrite",
+    "warm_up",
 ]
 
 

@@ -107,3 +107,17 @@ def install(modules: Iterable[str], **options: Any) -> None:
     from .runtime.hook import install as run
 
     run(modules, **options)
+
+
+def bucketed(model: Any, *args: Any, **options: Any) -> Any:
+    """Have a model pad its inputs to a few lengths; see `rewriter.runtime.buckets.bucketed`."""
+    from .runtime.buckets import bucketed as run
+
+    return run(model, *args, **options)
+
+
+def warm_up(model: Any, **options: Any) -> Any:
+    """Compile a model before its first request; see `rewriter.runtime.warm_up.warm_up`."""
+    from .runtime.warm_up import warm_up as run
+
+    return run(model, **options)

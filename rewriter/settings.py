@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import RewriterError
-from .targets import Device, Scope
+from .targets import Capture, Device, Scope
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,6 +28,7 @@ class Settings:
         no_plugins: Names of plugins not to load.
         scope: How much of a model is one graph.
         dynamic: Whether a graph is compiled for tensors of any size.
+        capture: How graphs are made.
     """
 
     passes: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Settings:
     no_plugins: tuple[str, ...] = ()
     scope: Scope = Scope.MODEL
     dynamic: bool = False
+    capture: Capture = Capture.AST
 
 
 def load(start: Path) -> Settings:

@@ -29,9 +29,21 @@ class Scope(str, Enum):
     """All that it computes: embeddings, masks, layers, pooler and head."""
 
 
+class Capture(str, Enum):
+    """How a graph is made of a method."""
+
+    AST = "ast"
+    """From its source, under STRICT."""
+    TRACE = "trace"
+    """By recording what it computes."""
+    AUTO = "auto"
+    """From its source, and by recording where STRICT refuses that."""
+
+
 FULLGRAPH_SINCE = Version("2.7.0")
 """From this version on STRICT is spelled `fullgraph=True`; `jit_config=JitConfig(jit_syntax_level="STRICT")` is dropped
-with a warning and compiles LAX (measured on 2.7 to 2.10). `dynamic=` is one version older, and used with it only."""
+with a warning and compiles LAX (measured on 2.7 to 2.10). `dynamic=` is one version older, and used with it only; so is
+`capture_mode=`."""
 
 NEWEST = Version("2.10.0")
 """The newest MindSpore that was tried; the target where none is installed."""
@@ -46,12 +58,14 @@ class Target:
         mindspore: The MindSpore version whose API the result may use.
         scope: How much of a model is compiled as one graph.
         dynamic: Whether a graph is compiled for tensors of any size, rather than for each set of sizes.
+        capture: How graphs are made.
     """
 
     device: Device = Device.PORTABLE
     mindspore: Version = NEWEST
     scope: Scope = Scope.MODEL
     dynamic: bool = False
+    capture: Capture = Capture.AST
 
     @property
     def has_fullgraph(self) -> bool:
@@ -59,13 +73,21 @@ class Target:
         return self.mindspore >= FULLGRAPH_SINCE
 
     @classmethod
-    def parse(cls, device: str, mindspore: str | None, scope: str = Scope.MODEL.value, dynamic: bool = False) -> Target:
+    def parse(
+        cls,
+        device: str,
+        mindspore: str | None,
+        scope: str = Scope.MODEL.value,
+        dynamic: bool = False,
+        capture: str = Capture.AST.value,
+    ) -> Target:
         """Build a target from command-line words.
 
         Raises:
-            RewriterError: There is no such device or scope, or the version is not a version number, or is one without
-                dynamic graphs.
+            RewriterError: There is no such device, scope or capture, the version is not a version number, or is one
+                without dynamic graphs or recordings, or these are asked for together.
         """
+        how = _member(Capture, "capture", capture)
         where, size = _member(Device, "target", device), _member(Scope, "scope", scope)
         try:
             version = Version(mindspore) if mindspore else installed_mindspore()
@@ -73,7 +95,16 @@ class Target:
             raise RewriterError(
                 f"--mindspore {mindspore}: not a version number", hint="Write it like 2.10.0."
             ) from None
-        target = cls(where, version, size, dynamic)
+        target = cls(where, version, size, dynamic, how)
+        if how is not Capture.AST and not target.has_fullgraph:
+            raise RewriterError(
+                f"MindSpore {version} cannot record graphs",
+                hint=f"capture = {how.value} (--capture) needs MindSpore {FULLGRAPH_SINCE} or newer.",
+            )
+        if how is not Capture.AST and dynamic:
+            raise RewriterError(
+                "a recording is for one set of sizes", hint="--dynamic is for --capture ast; give one of the two."
+            )
         if dynamic and not target.has_fullgraph:
             raise RewriterError(
                 f"MindSpore {version} has no graphs for tensors of any size",

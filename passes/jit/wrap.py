@@ -7,7 +7,7 @@ from string import Template
 
 import libcst as cst
 
-from rewriter import Example, Kind, Pass, PassContext, Safety
+from rewriter import Capture, Example, Kind, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
 from ..forwards import is_flat, module_classes
@@ -40,12 +40,6 @@ _CELL = {
     "after_run": "",
 }
 """What differs between the module classes of the dialects: where a module keeps its parts and its hooks."""
-
-_COUNT = """if len(self.signatures) % 8 == 0:
-                advice = "pad inputs to a few lengths, or rewrite with --dynamic"
-                told = self.method.__qualname__, len(self.signatures), advice
-                $mindspore.log.warning("%s was compiled for %d sets of shapes; %s", *told)"""
-"""What is said of a graph that is compiled again and again; one for all sizes is not."""
 
 
 class Jit(Pass):
@@ -94,8 +88,7 @@ class Layer(nn.Cell):
                 decorators=[cst.Decorator(cst.Name(helper.name))], lines_after_decorators=[]
             )
             what = f"{owner.node.name.value}.{method.name.value}"
-            call = _spelling("graph", context, dynamic=context.target.dynamic)
-            context.rewritten(method, what, f"compiled under STRICT by {call}")
+            context.rewritten(method, what, _told(context))
         tree = replace(context.tree, changes)
         if helper.is_there:
             return tree
@@ -107,18 +100,42 @@ KEPT_AS = "_graphs"
 """The attribute of a module that the helper keeps its graphs in."""
 
 
+def _told(context: PassContext) -> str:
+    """Return what becomes of a flat method."""
+    told = f"compiled under STRICT by {_spelling('graph', context, dynamic=context.target.dynamic)}"
+    if context.target.capture is Capture.AUTO:
+        return f"{told}, and recorded by trace where STRICT refuses it"
+    return told if context.target.capture is Capture.AST else "recorded by trace"
+
+
 def helper_text(context: PassContext) -> str:
     """Return the source of the helper for the file's dialect and the target's MindSpore."""
-    dynamic = context.target.dynamic
+    dynamic, capture = context.target.dynamic, context.target.capture
     parts = _MINDNLP if context.dialect.name == "mindnlp.core" else _CELL
-    names = {name.rpartition(".")[2]: context.use(name) for name in ("mindspore", "itertools.chain", "operator.is_")}
-    count = "" if dynamic else Template(_COUNT).substitute(names)
-    graph = "_Open(graph)" if dynamic else _spelling("graph", context)
-    text = _text("compiled.txt").substitute(parts, **names, graph=graph, count=count)
+    names = _names(context, "mindspore", "itertools.chain", "operator.is_")
+    strict = _spelling("graph", context)
+    graphs = {Capture.AST: f"_Bounded({strict}, module, method, layout)", Capture.TRACE: "_Traced(graph, self)"}
+    graph = (
+        "_Open(graph, module, method, layout)"
+        if dynamic
+        else graphs.get(capture, "_Either(graph, self, module, method, layout)")
+    )
+    text = _text("compiled.txt").substitute(parts, **names, graph=graph)
     if dynamic:
-        calls = {"closed": _spelling("graph", context), "opened": _spelling("opened", context, dynamic=True)}
-        text += "\n\n" + _text("open.txt").substitute(names, **calls)
+        opened = _spelling("opened", context, dynamic=True)
+        text += "\n\n" + _text("open.txt").substitute(names, closed=strict, opened=opened)
+    if capture is not Capture.AST:
+        names.update(_names(context, "linecache", "random", "numpy"))
+        traced = f'{names["mindspore"]}.jit(recording, capture_mode="trace")'
+        text += "\n\n" + _text("traced.txt").substitute(names, traced=traced)
+    if capture is Capture.AUTO:
+        text += "\n\n" + _text("either.txt").substitute(names, strict=strict)
     return "\n".join(line for line in text.split("\n") if not line or not line.isspace())
+
+
+def _names(context: PassContext, *qualified: str) -> dict[str, str]:
+    """Return what the file calls these modules and functions, by the last part of their names."""
+    return {name.rpartition(".")[2]: context.use(name) for name in qualified}
 
 
 def _text(name: str) -> Template:

@@ -29,14 +29,15 @@ def watch_compiles() -> None:
     import importlib
 
     for module, name in (("api", "ms_compile_cache"), ("jit_trace", "_trace_compile_cache")):
-        for package in ("graph", "common"):  # 2.7 has them in `common`
+        stand_in = None
+        for package in ("graph", "common"):  # 2.7 has them in `common`; later that has the same set
             try:
                 found = importlib.import_module(f"mindspore.{package}.{module}")
             except ImportError:
                 continue
             if hasattr(found, name):
-                setattr(found, name, Compiles(getattr(found, name)))
-                break
+                stand_in = Compiles(getattr(found, name)) if stand_in is None else stand_in
+                setattr(found, name, stand_in)
 
 
 def make(request: Request) -> Any:
@@ -44,7 +45,7 @@ def make(request: Request) -> Any:
 
     Args:
         request: `kind`, `original` and `rewritten` (what to load), `model` and `settings` of the `Workload`, `threads`,
-            and `seed` of the weights: None to keep those that the model is made with.
+            `seed` of the weights (None to keep those that the model is made with), and `buckets` of a rewritten model.
     """
     from rewriter.benchmark.runners import local
     from rewriter.benchmark.threads import limit_mindspore
@@ -55,7 +56,7 @@ def make(request: Request) -> Any:
     watch_compiles()
     workload = Workload(request["model"], request["settings"], {}, "")
     before = loader.load(request["original"])
-    return local(before, request["kind"], request["rewritten"], workload, request["seed"])
+    return local(before, request["kind"], request["rewritten"], workload, request["seed"], request.get("buckets", ()))
 
 
 if __name__ == "__main__":

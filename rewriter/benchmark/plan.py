@@ -55,6 +55,7 @@ class Plan:
         threads: Threads of each contender; None for as many as there are cores.
         peer_python: Interpreter with PyTorch; None to look for one.
         memory: Also run each contender in a process of its own, for its peak memory.
+        buckets: Numbers of tokens that the rewritten models pad their inputs to; none for as they come.
 
     Raises:
         RewriterError: A choice that there is not.
@@ -71,6 +72,7 @@ class Plan:
     threads: int | None = None
     peer_python: str | None = None
     memory: bool = False
+    buckets: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -64,7 +64,14 @@ class Local:
         self._call = lambda inputs: None
 
 
-def local(before: ModuleType, kind: str, rewritten: str, workload: Workload, seed: int | None) -> Local:
+def local(
+    before: ModuleType,
+    kind: str,
+    rewritten: str,
+    workload: Workload,
+    seed: int | None,
+    buckets: Sequence[int] = (),
+) -> Local:
     """Build a MindSpore contender in this process.
 
     Args:
@@ -73,16 +80,20 @@ def local(before: ModuleType, kind: str, rewritten: str, workload: Workload, see
         rewritten: What to load in its place, when the kind is "rewritten".
         workload: Names the model, and its settings.
         seed: Of the weights; None to keep those that the model is made with.
+        buckets: Numbers of tokens that a rewritten model pads its inputs to.
 
     Raises:
         Exception: It cannot be built; anything that a model or a library raises.
     """
     from ..runtime import loader
+    from ..runtime.buckets import bucketed
 
     module = loader.load(rewritten, twin_of=before) if kind == "rewritten" else before
     model = build(module, workload)
     if seed is not None:
         weights.load(model, weights.draw(model, seed))
+    if kind == "rewritten" and buckets:
+        bucketed(model, buckets)
     return Local(contenders.make(kind, model))
 
 

@@ -78,7 +78,7 @@ class Stage:
             return self.start_alone(entrant)
         if self.plan.threads is not None:
             limit_mindspore(self.threads)
-        return local(self.before, entrant.kind, entrant.spec, self.workload, SEED)
+        return local(self.before, entrant.kind, entrant.spec, self.workload, SEED, self.plan.buckets)
 
     def start_alone(self, entrant: Entrant, *, drawn: bool = True) -> Remote:
         """Start a contender in a process of its own.
@@ -100,6 +100,7 @@ class Stage:
             "rewritten": entrant.spec,
             "settings": self.workload.settings,
             "seed": SEED if drawn else None,
+            "buckets": self.plan.buckets,
         }
 
     def _torch(self, entrant: Entrant, drawn: bool) -> tuple[Worker, dict[str, Any]]:

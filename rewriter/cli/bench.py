@@ -11,7 +11,7 @@ import typer
 
 from ..errors import RewriterError
 from ..targets import Device
-from .options import JsonOption, TargetOption
+from .options import JsonOption, TargetOption, numbers
 from .session import reporting
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ def command(
         int | None,
         typer.Option(min=1, metavar="N", help="A cold start: N requests of different lengths, up to --length."),
     ] = None,
+    buckets: Annotated[
+        str, typer.Option(metavar="N,N", help="The rewritten models pad inputs to these lengths, e.g. 32,64,128.")
+    ] = "",
     ops: Annotated[
         bool, typer.Option("--ops", help="Time every spelling of the usual operators on this machine.")
     ] = False,
@@ -102,7 +105,7 @@ def command(
 
       rewriter bench modeling_bert.py --ladder --chart ladder.html
 
-      rewriter bench modeling_bert.py --requests 40
+      rewriter bench modeling_bert.py --requests 40 --buckets 32,64,128
 
       rewriter bench --ops -o costs.toml
     """
@@ -113,7 +116,7 @@ def command(
             _measure_ops(report, rounds, threads, output)
             return
         assert original is not None
-        plan = _plan(size, batch, length, protocol, rounds, warmup, model, peers, threads, peer_python, memory)
+        plan = _plan(size, batch, length, protocol, rounds, warmup, model, peers, threads, peer_python, memory, buckets)
         device = (target or Device.PORTABLE).value
         machine = _describe(report, plan)
         drawn: list[Bars | Lines]
@@ -250,13 +253,15 @@ def _plan(
     threads: int | None,
     peer_python: str | None,
     memory: bool,
+    buckets: str,
 ) -> Plan:
     from ..benchmark.plan import CONTEST_ROUNDS, Plan
 
     return Plan(
         size=size,
-        batches=_numbers("--batch", batch),
-        lengths=_numbers("--length", length),
+        batches=numbers("--batch", batch),
+        lengths=numbers("--length", length),
+        buckets=numbers("--buckets", buckets),
         rounds=rounds or (CONTEST_ROUNDS if protocol == "contest" else ROUNDS),
         warmup=warmup,
         protocol=protocol,
@@ -266,13 +271,6 @@ def _plan(
         peer_python=peer_python,
         memory=memory,
     )
-
-
-def _numbers(option: str, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        raise RewriterError(f"{option} {text}: numbers from 1 on, with commas between them") from None
 
 
 def _refuse_contradictions(

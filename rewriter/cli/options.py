@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RewriterError
-from ..targets import Device, Scope, Target
+from ..targets import Capture, Device, Scope, Target
 
 if TYPE_CHECKING:
     from ..plugins import PluginHost
@@ -54,6 +54,37 @@ DynamicOption = Annotated[
         help="Compile a graph for tensors of any size, or for each set of sizes (the default, which runs faster).",
     ),
 ]
+CaptureOption = Annotated[
+    Capture | None,
+    typer.Option(
+        "--capture",
+        help="How graphs are made: from the source under STRICT (`ast`, the default), by recording a run (`trace`), or "
+        "by recording where STRICT refuses (`auto`). The last two take --verify.",
+    ),
+]
+WHAT_IS_TIMED = "What --measure and --bench time"
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="CLASS",
+        rich_help_panel=WHAT_IS_TIMED,
+        help="This model class; may be given again (default: one for each kind of input).",
+    ),
+]
+SizeOption = Annotated[
+    str,
+    typer.Option(rich_help_panel=WHAT_IS_TIMED, help="base: the configuration's defaults; tiny: two small layers."),
+]
+BatchOption = Annotated[int, typer.Option(min=1, rich_help_panel=WHAT_IS_TIMED, help="Rows per call.")]
+LengthOption = Annotated[int, typer.Option(min=1, rich_help_panel=WHAT_IS_TIMED, help="Tokens per row.")]
+RoundsOption = Annotated[
+    int | None,
+    typer.Option(min=1, rich_help_panel=WHAT_IS_TIMED, help="Timed calls of each file, in turns (--measure: 30)."),
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, rich_help_panel=WHAT_IS_TIMED, help="Threads (as many as there are cores).")
+]
 VersionOption = Annotated[
     str | None,
     typer.Option(
@@ -88,6 +119,7 @@ def choose(
     mindspore: str | None = None,
     scope: Scope | None = None,
     dynamic: bool | None = None,
+    capture: Capture | None = None,
 ) -> Choices:
     """Combine command-line options with the settings of the working directory.
 
@@ -111,5 +143,21 @@ def choose(
     device = target if target is not None else defaults.target
     size = scope if scope is not None else defaults.scope
     open_sizes = dynamic if dynamic is not None else defaults.dynamic
-    result_for = Target.parse(device.value, mindspore or defaults.mindspore, size.value, open_sizes)
+    how = capture if capture is not None else defaults.capture
+    result_for = Target.parse(device.value, mindspore or defaults.mindspore, size.value, open_sizes, how.value)
     return Choices(host, asked or defaults.passes, asked, result_for)
+
+
+def numbers(option: str, text: str) -> tuple[int, ...]:
+    """Return the numbers in `16,64`, each once; none when the option is not given.
+
+    Raises:
+        RewriterError: There is something else between the commas.
+    """
+    try:
+        found = tuple(dict.fromkeys(int(part) for part in text.split(","))) if text else ()
+    except ValueError:
+        found = (0,)
+    if any(number < 1 for number in found):
+        raise RewriterError(f"{option} {text}: numbers from 1 on, with commas between them")
+    return found

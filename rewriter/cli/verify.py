@@ -19,6 +19,7 @@ from .options import (
     RewrittenArgument,
     SeedOption,
     choose,
+    numbers,
 )
 from .session import reporting
 
@@ -54,6 +55,9 @@ def command(
     ] = None,
     no_reproducer: Annotated[bool, typer.Option("--no-reproducer", help="Write no failing cases.")] = False,
     jobs: JobsOption = JOBS,
+    buckets: Annotated[
+        str, typer.Option(metavar="N,N", help="Have the rewritten models pad inputs to these lengths (one process).")
+    ] = "",
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print every figure of the errors.")] = False,
     plugin: PluginOption = None,
     no_plugin: NoPluginOption = None,
@@ -92,6 +96,7 @@ def command(
             plugins=plugin or (),
             jobs=jobs,
             verbose=verbose,
+            buckets=numbers("--buckets", buckets),
         )
         report.broken_plugins(host.broken)
 
@@ -113,6 +118,7 @@ def prove(
     plugins: Sequence[str] = (),
     jobs: int = 1,
     verbose: bool = False,
+    buckets: Sequence[int] = (),
 ) -> None:
     """Verify and report; a failed proof is a promise that failed.
 
@@ -134,6 +140,7 @@ def prove(
         plugins: The named plugins that the adapters come from.
         jobs: Share the cases out to so many processes.
         verbose: Print every figure.
+        buckets: Lengths that the rewritten models pad their inputs to.
     """
     from ..equivalence import list_cases, verify
     from ..equivalence.render import render, render_cases
@@ -157,6 +164,7 @@ def prove(
             jobs=jobs,
             progress=lambda case, number, total: step(f"{number} of {total}: {case}"),
             adapters=adapters,
+            buckets=buckets,
         )
     report.put("verdicts", verdict.to_json())
     render(verdict, report.console, verbose=verbose)

@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..errors import RewriterError
-from .cases import Case
+from .cases import Array, Case
 
 FORWARD_NAMES = ("forward", "construct")
 _FRAMEWORK = ("mindspore.", "mindnlp.core.")
+CHOICES = 2
 
 
 class ModelAdapter(ABC):
@@ -58,6 +61,34 @@ class ModelAdapter(ABC):
             level: "quick" for a few seconds' worth of compiled graphs, "full" for the whole matrix.
             seed: Of the inputs. The ids do not depend on it.
         """
+
+    def example(self, model: Any, batch: int, length: int) -> dict[str, Array]:
+        """Return the arguments of one usual call of a model that exists, by name, whatever its size.
+
+        Args:
+            model: The model.
+            batch: Number of rows.
+            length: Number of tokens per row, the model's own maximum at most; ignored where it takes none.
+
+        Raises:
+            RewriterError: It takes tokens, and the length is 0.
+        """
+        names = forward_parameters(model.__class__)
+        text = getattr(model.config, "text_config", model.config)
+        image = getattr(model.config, "vision_config", model.config)
+        found: dict[str, Array] = {}
+        if "input_ids" in names:
+            tokens = min(length, int(text.max_position_embeddings))
+            if tokens < 1:
+                raise RewriterError(f"{model.__class__.__name__} takes tokens: how many? (lengths=...)")
+            shape = (batch, CHOICES, tokens) if "MultipleChoice" in model.__class__.__name__ else (batch, tokens)
+            found["input_ids"] = np.full(shape, min(3, int(text.vocab_size) - 1), np.int64)
+            if "attention_mask" in names:
+                found["attention_mask"] = np.ones(shape, np.int64)
+        if "pixel_values" in names:
+            side, channels = int(image.image_size), int(getattr(image, "num_channels", 3))
+            found["pixel_values"] = np.zeros((batch, channels, side, side), np.float32)
+        return found
 
 
 def find_adapter(module: ModuleType, extra: Sequence[ModelAdapter] = ()) -> ModelAdapter:

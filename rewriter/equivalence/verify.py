@@ -15,6 +15,7 @@ from .run import Run
 from .shares import elsewhere, split
 from .statistics import Status
 from .surface import compare_surfaces
+from .through_buckets import PADDED, ThroughBuckets
 from .verdict import CaseResult, Verdict, output_verdicts, without_errors
 
 Progress = Callable[[str, int, int], None]
@@ -33,6 +34,8 @@ def verify(
     jobs: int = 1,
     progress: Progress = lambda case_id, number, total: None,
     adapters: Sequence[ModelAdapter] = (),
+    buckets: Sequence[int] = (),
+    batch_buckets: Sequence[int] = (),
 ) -> Verdict:
     """Check that a rewritten file answers as the original does. Both are executed.
 
@@ -51,12 +54,17 @@ def verify(
             than one needs `if __name__ == "__main__":`, as `multiprocessing` has it.
         progress: Told what this process runs.
         adapters: Model adapters to ask before the built-in ones.
+        buckets: Have the rewritten models pad their inputs to these numbers of tokens (`rewriter.bucketed`). A case
+            whose calls were padded has a note; when there is none, nothing is proved. Not with `jobs`.
+        batch_buckets: Likewise, to these numbers of rows.
 
     Raises:
         RewriterError: A file cannot be loaded, no adapter knows it, there is no such case, or the arguments are wrong.
         MissingDependency: MindSpore is not installed.
     """
     began = time.perf_counter()
+    through = ThroughBuckets(buckets, batch_buckets, adapters) if buckets or batch_buckets else None
+    adapters = (through,) if through else adapters
     run = Run(
         original,
         rewritten,
@@ -73,11 +81,14 @@ def verify(
         for number, case in enumerate(own, start=1):
             progress(case.id, number, len(own))
             result = run.check(case)
+            if through:
+                run.results[case.id] = result = through.noted(result)
             if fail_fast and (result.status is Status.DIFFERENT or run.problems):
                 break
         for other in begun:
             run.take(other.result())
     results = [run.results[case.id] for case in run.cases if case.id in run.results]
+    not_padded = {"buckets": "no call was padded"} if through and not any(PADDED in r.note for r in results) else {}
     return Verdict(
         original=run.original,
         rewritten=run.rewritten,
@@ -90,7 +101,7 @@ def verify(
         cases=tuple(_lighter(result) for result in results),
         methods=run.seen(),
         problems=tuple(run.problems),
-        unchecked={**run.silent, **_vacuous(results), **_changed(files, _files(*run.modules))},
+        unchecked={**run.silent, **_vacuous(results), **_changed(files, _files(*run.modules)), **not_padded},
         environment=_environment(),
         seconds=round(time.perf_counter() - began, 3),
     )

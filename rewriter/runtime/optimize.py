@@ -29,7 +29,8 @@ from typing import Any
 
 from ..dialects import BUILTIN_DIALECTS
 from ..errors import RewriterError
-from . import cache, hook, loader
+from . import buckets, cache, hook, loader
+from .modules import modules_of
 
 _FRAMEWORK = ("mindspore.", "mindnlp.core.")
 _ACCEPTED = "optimize takes a model, or the class of one, that a modeling file defines."
@@ -94,7 +95,8 @@ def optimize(
     recipe = cache.Recipe.of(passes, target, mindspore, plugin_files, scope, dynamic)
     if isinstance(model_or_class, type):
         return _optimized_class(model_or_class, recipe)
-    _optimize_model(model_or_class, recipe)
+    with buckets.taken_off(model_or_class):
+        _optimize_model(model_or_class, recipe)
     return model_or_class
 
 
@@ -136,24 +138,11 @@ def _by_file(model: Any) -> dict[str, list[Any]]:
     Those are the modeling files, and whatever file defines the model itself.
     """
     groups: dict[str, list[Any]] = {_original(type(model)).__module__: []}
-    for module in _modules(model):
+    for module in modules_of(model):
         name = _original(type(module)).__module__
         if name in groups or name.rpartition(".")[2].startswith(hook.PREFIX):
             groups.setdefault(name, []).append(module)
     return groups
-
-
-def _modules(model: Any) -> Iterator[Any]:
-    """Yield a model and all modules below it, each once; where a dialect keeps them: mindnlp, MindSpore."""
-    todo, seen = [model], {id(model)}
-    while todo:
-        module = todo.pop()
-        yield module
-        for registry in ("_modules", "_cells"):
-            children = (vars(module).get(registry) or {}).values()
-            fresh = [child for child in children if child is not None and id(child) not in seen]
-            seen.update(map(id, fresh))
-            todo.extend(fresh)
 
 
 def _moves(members: list[Any], recipe: cache.Recipe) -> list[tuple[Any, type]]:
@@ -268,7 +257,7 @@ def _class_to_use(cls: type, original: type, use: dict[type, type]) -> type:
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         cls.__init__(self, *args, **kwargs)  # type: ignore[misc]
-        for module in _modules(self):  # the parts that the rewritten code has built
+        for module in modules_of(self):  # the parts that the rewritten code has built
             if type(module) in use:
                 _SET_CLASS(module, use[type(module)])
 

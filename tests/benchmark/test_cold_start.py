@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import rewriter
 from rewriter.benchmark import cold_start as module
 from rewriter.benchmark.cold_start import cold_start
 from rewriter.benchmark.measure import entrants
@@ -92,3 +93,14 @@ def test_a_real_start():
     assert by_name["hand"].compiles == (by_name["original"].compiles[0] + 1, by_name["original"].compiles[1] + 2)
     assert by_name["rewritten"].difference == 0.0
     assert by_name["hand"].difference < 1e-5
+
+
+@pytest.mark.slow
+def test_buckets_are_compiled_and_no_lengths(tmp_path):
+    path = tmp_path / "modeling_bert_rewritten.py"
+    path.write_text(rewriter.rewrite(BERT).text, encoding="utf-8")
+    plan = Plan(size="tiny", lengths=(16,), models=("BertModel",), buckets=(8, 16))
+    (found,) = cold_start(BERT, path, 12, plan)
+    course = found.courses[1]
+    assert course.compiles[-1] == 2
+    assert course.difference < 1e-5

@@ -315,3 +315,20 @@ class TestForReal:
 
     def test_a_negative_tolerance(self, cli, twin):
         assert cli("verify", BERT, twin, "--tolerance", "-1").code == 2
+
+
+def test_buckets_are_passed_on(cli, proof):
+    calls = proof(GOOD)
+    assert cli("verify", "a.py", "b.py", "--buckets", "4,16,4").code == 0
+    assert calls[0][1]["buckets"] == (4, 16)
+    assert cli("verify", "a.py", "b.py").code == 0
+    assert calls[1][1]["buckets"] == ()
+
+
+@pytest.mark.parametrize("text", ["0", "4,,8", "many"])
+def test_buckets_are_numbers(cli, proof, text):
+    calls = proof(GOOD)
+    run = cli("verify", "a.py", "b.py", "--buckets", text)
+    assert run.code == 2
+    assert "numbers from 1 on" in run.err
+    assert not calls

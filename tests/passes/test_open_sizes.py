@@ -192,10 +192,10 @@ class TestText:
         lost = [line for line in closed if line not in opened]
         start, stop = opened.index("class _Open:"), opened.index("class Encoder(nn.Cell):")
         assert [line for line in opened[:start] + opened[stop:] if line not in closed] == [
-            "        self.graph, self.point_to = _Open(graph), point_to"
+            "        self.graph, self.point_to = _Open(graph, module, method, layout), point_to"
         ]
-        assert lost[0] == "        self.graph, self.point_to = mindspore.jit(graph, fullgraph=True), point_to"
-        assert all("self.signatures)" in line or "told" in line or "--dynamic" in line for line in lost[1:])
+        graph = "_Bounded(mindspore.jit(graph, fullgraph=True), module, method, layout)"
+        assert lost == [f"        self.graph, self.point_to = {graph}, point_to"]
 
     def test_the_report_names_the_call(self):
         sites = [site for site in rewriter.rewrite(MODEL, dynamic=True).sites if site.pass_name == "jit"]

@@ -389,13 +389,3 @@ class TestRuns:
             new(x())
             assert graphs(new)[-1] is home
         assert len(graphs(new)) == 8
-
-    def test_many_shapes_are_warned_of(self, pair, monkeypatch):
-        told = []
-        monkeypatch.setattr(mindspore.log, "warning", lambda message, *values: told.append(message % values))
-        _, new = pair("Model")
-        for rows in range(1, 10):
-            new(x(rows=rows))
-        mine = [line for line in told if "sets of shapes" in line]
-        advice = "pad inputs to a few lengths, or rewrite with --dynamic"
-        assert mine == [f"Model._construct_flat was compiled for 8 sets of shapes; {advice}"]

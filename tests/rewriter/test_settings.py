@@ -89,7 +89,7 @@ def test_mistakes_are_named(load, text, words):
 def test_the_known_keys_are_in_the_hint(load):
     with pytest.raises(RewriterError) as caught:
         load("[tool.rewriter]\npases = []")
-    assert caught.value.hint == "Known keys: passes, target, mindspore, plugins, no-plugins, scope, dynamic."
+    assert caught.value.hint == "Known keys: passes, target, mindspore, plugins, no-plugins, scope, dynamic, capture."
 
 
 def test_not_utf_8(tmp_path):
