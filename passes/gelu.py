@@ -72,6 +72,7 @@ class Gelu(Pass):
 
     name = "gelu"
     safety = Safety.APPROXIMATE
+    for_speed = True
     before = ("mint", "flatten")
     examples = (
         Example(

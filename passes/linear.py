@@ -44,6 +44,7 @@ class Linear(Pass):
 
     name = "linear"
     safety = Safety.ROUNDING
+    for_speed = True
     before = ("mint", "flatten")
     examples = (
         Example(

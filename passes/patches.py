@@ -81,6 +81,7 @@ class Patches(Pass):
 
     name = "patches"
     safety = Safety.APPROXIMATE
+    for_speed = True
     before = ("mint", "flatten")
     examples = (
         Example(

@@ -44,6 +44,7 @@ class Products(Pass):
 
     name = "products"
     safety = Safety.ROUNDING
+    for_speed = True
     before = ("mint", "flatten")
     examples = (
         Example(

@@ -26,6 +26,7 @@ class Scale(Pass):
 
     name = "scale"
     safety = Safety.EXACT
+    for_speed = True
     before = ("mint", "flatten")
     examples = (
         Example(

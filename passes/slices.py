@@ -41,6 +41,7 @@ class Slices(Pass):
 
     name = "slices"
     safety = Safety.EXACT
+    for_speed = True
     after = ("mint",)
     before = ("flatten",)
     examples = (

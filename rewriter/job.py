@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
 from . import api, files, pipeline, source
 from .inputs import output_path
@@ -15,8 +16,13 @@ from .pipeline import Gate, Result
 from .plugins import PluginHost
 from .targets import Target
 
-Rewriting = Callable[[Gate | None], Result]
-"""Runs the passes over one file, with a gate or without."""
+
+class Rewriting(Protocol):
+    """Runs the passes over one file, with a gate or without, and without some of the passes."""
+
+    def __call__(self, gate: Gate | None, without: Collection[str] = ()) -> Result:
+        """Rewrite."""
+
 
 Prove = Callable[[Path, Rewriting, Callable[[str], None]], tuple[Result, str]]
 """Runs a rewriting until it is proved: (file, rewriting, progress) → the result, and why it must not be written."""
@@ -103,10 +109,10 @@ class Job:
             progress(name)
             self.host.tell("rewriter_before_pass", name=name, filename=file.name)
 
-        def rewriting(gate: Gate | None) -> Result:
+        def rewriting(gate: Gate | None, without: Collection[str] = ()) -> Result:
             return pipeline.run(
                 file,
-                api.select(self.host, self.passes),
+                [item for item in api.select(self.host, self.passes) if item.name not in without],
                 self.target,
                 dialects=self.host.dialects(),
                 standalone=place.resolve().parent != path.resolve().parent,

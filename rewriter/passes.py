@@ -124,12 +124,16 @@ class Pass(ABC):
     Subclass it in a file of your own, set `name` and `examples`, write a docstring and `rewrite`, and register an
     instance from the hook `rewriter_passes`. Order is by `after` and `before`; names of passes that are not there are
     ignored, except in `requires`.
+
+    A pass that nothing needs and that is there to make models faster says `for_speed = True`; `apply --measure` leaves
+    it out where it does not.
     """
 
     name: ClassVar[str]
     kind: ClassVar[Kind] = Kind.SOURCE
     scope: ClassVar[Scope] = Scope.ENCODER
     safety: ClassVar[Safety] = Safety.EXACT
+    for_speed: ClassVar[bool] = False
     after: ClassVar[tuple[str, ...]] = ()
     before: ClassVar[tuple[str, ...]] = ()
     requires: ClassVar[tuple[str, ...]] = ()

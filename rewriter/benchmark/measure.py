@@ -34,11 +34,11 @@ class Figures:
         mean_ms: The average.
         p90_ms: What nine in ten stay below.
         p99_ms: What 99 in 100 stay below; with fewer rounds than that it is near the longest.
-        speedup: Median over the rounds of (time of the original / time of this one); in a contest, where rounds are not
-            interleaved, the ratio of the averages.
+        speedup: Median over the rounds of (time of the first contender, which is the original mostly / time of this
+            one); in a contest, where rounds are not interleaved, the ratio of the averages.
         first_s: Time of the first two calls, compiling included, in seconds: a rewriting may learn from the first one
             what to compile in the second.
-        difference: Largest absolute difference from the original's first output.
+        difference: Largest absolute difference from that one's first output.
         samples_ms: Every time, in the order of the rounds.
         peak_mb: Peak resident memory of a process that does nothing else, in MiB; None when that was not asked for.
     """
@@ -140,7 +140,7 @@ def entrants(original: str | Path, rewritten: str | Path, peers: Sequence[str] =
 
 
 def race(original: str | Path, entered: Sequence[Entrant], plan: Plan, progress: Progress) -> list[Measurement]:
-    """Time entrants, the first of which is the original, on every workload of its file.
+    """Time entrants, the first of which all are compared with, on every workload of the original.
 
     Args:
         original: Path or dotted name.
@@ -213,12 +213,13 @@ def _measure_one(
 
 
 def _interleaved(running: Mapping[str, Runner], plan: Plan, tell: Callable[[str], None]) -> Mapping[str, list[float]]:
-    """Run everybody once per round; who begins changes, so that nobody always comes after the same one."""
+    """Run everybody once per round; who begins changes, and the direction, so that nobody always follows the same."""
     samples: dict[str, list[float]] = {name: [] for name in running}
     names = list(running)
     for number in range(plan.warmup + plan.rounds):
         begin = number % len(names)
-        for name in names[begin:] + names[:begin]:
+        turn = names[begin:] + names[:begin]
+        for name in reversed(turn) if number // len(names) % 2 else turn:
             tell(f"round {number + 1} of {plan.warmup + plan.rounds}")
             time.sleep(REST_S)
             seconds = running[name].call()
@@ -240,7 +241,7 @@ def _contest(running: Mapping[str, Runner], plan: Plan, tell: Callable[[str], No
 
 
 def _figures(entrant: Entrant, taken: Mapping[str, Taken], plan: Plan) -> Figures:
-    one, base = taken[entrant.name], taken["original"]
+    one, base = taken[entrant.name], next(iter(taken.values()))
     times, reference = np.array(one.samples) * 1e3, np.array(base.samples) * 1e3
     median, p90, p99 = np.percentile(times, (50, 90, 99))
     contest = plan.protocol == "contest"

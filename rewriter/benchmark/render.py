@@ -13,7 +13,11 @@ from rich.table import Table
 from .cold_start import ColdStart
 from .machine import Machine
 from .measure import Figures, Measurement
+from .selection import Selection
 from .spellings import Cost, Costs
+
+NOISY = 1.05
+"""Where a file seems to be so many times as fast as itself, most passes cannot be told apart from nothing."""
 
 _PIPED_WIDTH = 200
 
@@ -80,6 +84,22 @@ def render_cold_start(found: Sequence[ColdStart], console: Console) -> None:
             )
         _print(table, console)
         _print_failed(item.failed, console)
+
+
+def render_selection(selection: Selection, console: Console) -> None:
+    """Print what was timed, and which passes stay for their speed."""
+    for item in selection.timed:
+        console.print(
+            f"  measured {escape(item.title)} on {escape(selection.device)}: {item.rounds} interleaved rounds, "
+            f"median {_ms(item.median_ms)} ms; a pass counts from {item.margin:.2f}x on"
+        )
+        if item.margin >= NOISY:
+            console.print("  [yellow]the machine was too noisy for less than that; a quieter hour tells more[/yellow]")
+    for judged in selection.passes:
+        colour = "green" if judged.kept else "yellow"
+        console.print(f"  [{colour}]{escape(judged.name)}[/{colour}] {escape(str(judged))}")
+    if selection.note:
+        console.print(f"  [yellow]{escape(selection.note)}[/yellow]")
 
 
 def render_costs(costs: Costs, console: Console) -> None:

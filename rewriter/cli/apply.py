@@ -13,13 +13,20 @@ import typer
 
 from .options import (
     JOBS,
+    BatchOption,
+    CaptureOption,
     DynamicOption,
     JsonOption,
+    LengthOption,
+    ModelOption,
     NoPluginOption,
     PassesOption,
     PluginOption,
+    RoundsOption,
     ScopeOption,
+    SizeOption,
     TargetOption,
+    ThreadsOption,
     VersionOption,
     choose,
 )
@@ -28,11 +35,17 @@ from .session import complain, reporting
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ..benchmark.plan import Plan, Progress
+    from ..benchmark.selection import Selection
     from ..equivalence.adapters import ModelAdapter
     from ..equivalence.gate import Proof
     from ..job import FileOutcome, Job, Rewriting
-    from ..pipeline import Result
+    from ..pipeline import Gate, Result
     from ..report import Report
+    from ..targets import Target
+
+ROUNDS = 30
+"""Of --measure, unless another number is given."""
 
 
 def command(
@@ -60,15 +73,29 @@ def command(
     strict: Annotated[
         bool, typer.Option("--strict", help="With --verify: exit 1 when anything was rolled back.")
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="Keep a pass that is for speed only if the model is faster with it than without; implies --verify.",
+        ),
+    ] = False,
     bench: Annotated[
         bool, typer.Option("--bench", help="Afterwards measure original against result (runs both files).")
     ] = False,
+    model: ModelOption = None,
+    size: SizeOption = "base",
+    batch: BatchOption = 1,
+    length: LengthOption = 128,
+    rounds: RoundsOption = None,
+    threads: ThreadsOption = None,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="List every site, the skipped ones too.")] = False,
     passes: PassesOption = None,
     target: TargetOption = None,
     mindspore: VersionOption = None,
     scope: ScopeOption = None,
     dynamic: DynamicOption = None,
+    capture: CaptureOption = None,
     plugin: PluginOption = None,
     no_plugin: NoPluginOption = None,
     json: JsonOption = False,
@@ -84,6 +111,7 @@ def command(
 
     With --verify every pass is a transaction: changes that break the import, the compilation or an output are found by
     bisection, rolled back alone and named with their evidence; the rest is kept, proved as a whole, and then written.
+    With --measure what is proved must also be faster: --model to --threads say what is timed, as they do for --bench.
 
     Examples:
 
@@ -94,6 +122,8 @@ def command(
       rewriter apply modeling_clip.py --target ascend --passes mint --check
 
       rewriter apply modeling_bert.py --plugin my_pass.py --verify --strict
+
+      rewriter apply modeling_clip.py --measure --model CLIPVisionModel --batch 8
     """
     from ..errors import RewriterError
     from ..inputs import refuse_clashes
@@ -101,8 +131,11 @@ def command(
 
     mode = Mode.CHECK if check else Mode.IN_PLACE if in_place else Mode.WRITE
     with reporting(as_json=json, verbose=verbose, diff=diff) as report:
+        verify = verify or measure
         _refuse_contradictions(output, in_place=in_place, check=check, verify=verify, bench=bench, strict=strict)
-        choices = choose(plugin, no_plugin, passes, target, mindspore, scope, dynamic)
+        plan = _plan(model, size, batch, length, rounds, threads, measure=measure, bench=bench)
+        choices = choose(plugin, no_plugin, passes, target, mindspore, scope, dynamic, capture)
+        _refuse_unproved(choices.target, verify=verify)
         job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked, strict)
         job.check()
         files = _files(inputs, output, report)
@@ -113,7 +146,7 @@ def command(
         adapters = choices.host.model_adapters() if verify else ()
         for path in files:
             with _isolated(str(path), report, verbose=verbose):
-                _one(path, job, report, adapters, verify=verify, bench=bench)
+                _one(path, job, report, adapters, plan, verify=verify, measure=measure, bench=bench)
         report.broken_plugins(choices.host.broken)
 
 
@@ -133,6 +166,17 @@ def _refuse_contradictions(
         )
     if strict and not verify:
         raise RewriterError("--strict is about what --verify rolls back", hint="Give --verify too.")
+
+
+def _refuse_unproved(target: Target, *, verify: bool) -> None:
+    from ..errors import RewriterError
+    from ..targets import Capture
+
+    if target.capture is not Capture.AST and not verify:
+        raise RewriterError(
+            f"a recording (capture {target.capture.value}) may hold what depends on the input, and only a proof tells",
+            hint="Give --verify too, or --capture ast.",
+        )
 
 
 def _files(inputs: list[str], output: str | None, report: Report) -> list[Path]:
@@ -170,30 +214,119 @@ def _isolated(source: str, report: Report, *, verbose: bool = False) -> Iterator
         report.error(wrapped, source=source)
 
 
-def _one(path: Path, job: Job, report: Report, adapters: Sequence[ModelAdapter], *, verify: bool, bench: bool) -> None:
-    from ..job import Mode
-
+def _one(
+    path: Path,
+    job: Job,
+    report: Report,
+    adapters: Sequence[ModelAdapter],
+    plan: Plan | None,
+    *,
+    verify: bool,
+    measure: bool,
+    bench: bool,
+) -> None:
     proofs: list[Proof] = []
+    selections: list[Selection] = []
 
-    def prove(path: Path, rewriting: Rewriting, step: Callable[[str], None]) -> tuple[Result, str]:
-        from ..equivalence.gate import prove
+    def prove(path: Path, rewriting: Rewriting, step: Progress) -> tuple[Result, str]:
+        if measure and plan is not None:
+            selections.append(_selected(path, rewriting, job, adapters, plan, step))
+            proofs.append(selections[0].proof)
+        else:
+            proofs.append(_proved(path, rewriting, adapters, step))
+        return proofs[0].result, _refused(proofs[0], job)
 
-        proof = prove(str(path), rewriting, adapters=adapters, jobs=JOBS, progress=step)
-        proofs.append(proof)
-        proved = proof.verdict is not None and proof.verdict.ok
-        if job.mode is Mode.IN_PLACE and proof.result.changed and not proved and not proof.problem:
-            return proof.result, "left as it was: not all of the result could be verified"
-        return proof.result, proof.problem
-
-    with report.progress(str(path)) as step:
-        outcome = job.run(path, step, prove if verify else None)
+    with _watched(report, str(path), known=measure) as step:
+        outcome = job.run(path, step, (lambda path, rewriting, _: prove(path, rewriting, step)) if verify else None)
     report.add(outcome)
+    for selection in selections:
+        _tell_selection(selection, path, report)
     for proof in proofs:
         _tell(proof, outcome, report)
     if bench and outcome.written is not None:
-        from .bench import measure
+        from .bench import measure as race
 
-        measure(str(path), str(outcome.written), report)
+        race(str(path), str(outcome.written), report, plan)
+
+
+@contextlib.contextmanager
+def _watched(report: Report, title: str, *, known: bool) -> Iterator[Progress]:
+    """Show what runs meanwhile; as a bar where it is known how much there is to do."""
+    if known:
+        from .progress import bar
+
+        with bar(report, title) as move:
+            yield move
+        return
+    with report.progress(title) as step:
+        yield lambda what, done=0.0: step(what)
+
+
+def _proved(
+    path: Path, rewrite: Callable[[Gate | None], Result], adapters: Sequence[ModelAdapter], step: Progress
+) -> Proof:
+    from ..equivalence.gate import prove
+
+    return prove(str(path), rewrite, adapters=adapters, jobs=JOBS, progress=step)
+
+
+def _selected(
+    path: Path, rewriting: Rewriting, job: Job, adapters: Sequence[ModelAdapter], plan: Plan, step: Progress
+) -> Selection:
+    from ..api import select as passes
+    from ..benchmark.selection import select
+
+    return select(
+        str(path),
+        rewriting,
+        lambda rewrite: _proved(path, rewrite, adapters, step),
+        passes(job.host, job.passes),
+        plan,
+        target=job.target.device,
+        progress=step,
+    )
+
+
+def _refused(proof: Proof, job: Job) -> str:
+    """Return why a result must not be written; empty when it may."""
+    from ..job import Mode
+
+    proved = proof.verdict is not None and proof.verdict.ok
+    if job.mode is Mode.IN_PLACE and proof.result.changed and not proved and not proof.problem:
+        return "left as it was: not all of the result could be verified"
+    return proof.problem
+
+
+def _tell_selection(selection: Selection, path: Path, report: Report) -> None:
+    """Print which passes were kept for their speed, and which were not."""
+    from ..benchmark.render import render_selection
+
+    report.put("measured", {"source": str(path), **selection.to_json()})
+    render_selection(selection, report.console)
+
+
+def _plan(
+    models: list[str] | None,
+    size: str,
+    batch: int,
+    length: int,
+    rounds: int | None,
+    threads: int | None,
+    *,
+    measure: bool,
+    bench: bool,
+) -> Plan | None:
+    """Return what is to be timed; None for nothing."""
+    from ..errors import RewriterError
+
+    if not measure and not bench:
+        if models or rounds or threads or (size, batch, length) != ("base", 1, 128):
+            raise RewriterError("--model to --threads say what --measure and --bench time", hint="Give one of them.")
+        return None
+    from ..benchmark.plan import Plan
+
+    usual = Plan(size=size, batches=(batch,), lengths=(length,), models=tuple(models or ()), threads=threads)
+    return replace(usual, rounds=rounds or (ROUNDS if measure else usual.rounds))
 
 
 def _tell(proof: Proof, outcome: FileOutcome, report: Report) -> None:

@@ -63,7 +63,7 @@ def test_everybody_runs_once_per_round_and_begins_in_turn():
     diary: list[str] = []
     running = {name: Toy(name, diary, 0.5) for name in "abc"}
     samples = measure._interleaved(running, Plan(rounds=3, warmup=1), lambda what: None)
-    assert "".join(diary) == "abcbcacababc"
+    assert "".join(diary) == "abcbcacabcba"
     assert samples == {name: [0.5] * 3 for name in "abc"}
 
 
