@@ -99,7 +99,7 @@ QUICK_HEAD: tuple[Axes, ...] = (
     {"labels": 1, "mask": "left-padded", "light": 1},
     {"mask": "holed", "attn": 0, "hidden": 1, "dict": 0, "light": 1},
     {"labels": 1, "mask": "right-padded", "dict": 0, "attn": 1, "hidden": 0, "types": 1, "positions": 1, "light": 1},
-    {"head-mask": "1d", "embeds": 1, "light": 1},
+    {"head-mask": "1d", "embeds": 1, "attn": 1, "hidden": 1, "light": 1},
     {"labels": "first", "light": 1},
     {"labels": "last", "light": 1},
     {"wrong": "ids-and-embeds", "light": 1},

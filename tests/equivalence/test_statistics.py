@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rewriter.equivalence.policy import LEVELS, TOLERANCES, Policy, policy
-from rewriter.equivalence.statistics import Errors, Figures, Status, compare, compare_arrays, worst
+from rewriter.equivalence.statistics import (
+    Errors,
+    Figures,
+    Status,
+    compare,
+    compare_arrays,
+    relative_distance,
+    worst,
+)
 from rewriter.passes import Safety
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -208,6 +216,20 @@ def test_the_published_tolerances():
     assert policy("float32") == 2e-6
     assert policy("int64") == policy("bool") == 0.0
     assert sorted(TOLERANCES, key=policy) == ["float64", "float32", "float16", "bfloat16"]
+
+
+def test_what_a_dtype_costs_the_original_is_allowed_besides():
+    assert Policy(own_error=1e-2).tolerance("float16") == TOLERANCES["float16"] + 1e-2
+    assert Policy(own_error=1e-2).tolerance("int64") == 0.0
+    assert Policy(safety=Safety.EXACT, own_error=1e-2).tolerance("float16") == 0.0
+    assert Policy(1e-4, own_error=1e-2).tolerance("float16") == 1e-4  # the user's word is the last one
+    assert not Policy(own_error=1e-2).loosened
+
+
+def test_a_distance_is_relative_to_what_is_expected_and_to_finite_numbers_only():
+    assert relative_distance(f32(4.0), f32(5.0)) == 0.25
+    assert relative_distance(f32(0.25), f32(0.5)) == 0.25
+    assert relative_distance(f32(np.nan), f32(1.0)) == relative_distance(f32(np.inf), f32(1.0)) == 0.0
 
 
 def test_a_users_tolerance_is_for_floats_and_loosening_shows():
