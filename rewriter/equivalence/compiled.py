@@ -47,18 +47,22 @@ class Observed:
         calls: Method label → number of calls.
         inside: Method label → how many of them stand for a place in the graph of another method.
         refused: (method label, reason) of the calls that ran as plain Python.
+        recorded: Method label → number of calls that ran by a recording (`capture_mode="trace"`).
+        agreed: Method label → number of those, with other values than it was recorded with, that were answered right.
     """
 
     calls: dict[str, int] = field(default_factory=dict)
     inside: dict[str, int] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    recorded: dict[str, int] = field(default_factory=dict)
+    agreed: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: Observed) -> None:
         """Take up what was seen elsewhere."""
-        for label, count in other.calls.items():
-            self.calls[label] = self.calls.get(label, 0) + count
-        for label, count in other.inside.items():
-            self.inside[label] = self.inside.get(label, 0) + count
+        for name in ("calls", "inside", "recorded", "agreed"):
+            mine: dict[str, int] = getattr(self, name)
+            for label, count in getattr(other, name).items():
+                mine[label] = mine.get(label, 0) + count
         self.refused.extend(other.refused)
 
 
@@ -111,6 +115,8 @@ def _probe(method: CompiledMethod, seen: Observed) -> Callable[..., Any]:
             seen.inside[method.label] = seen.inside.get(method.label, 0) + 1
         elif reason := _refusal(self):
             seen.refused.append((method.label, reason))
+        elif _is_recorded(self):
+            seen.recorded[method.label] = seen.recorded.get(method.label, 0) + 1
         return result
 
     # Inside another graph the compiler looks through this wrapper as it does through the one it stands for.
@@ -127,6 +133,12 @@ def _is_inside(method: CompiledMethod) -> bool:
 def _refusal(module: Any) -> str:
     """Return why the last call of a module's compiled method ran as plain Python; empty when it ran compiled."""
     return str(getattr(vars(module).get("_graphs"), "refused", ""))
+
+
+def _is_recorded(module: Any) -> bool:
+    """Tell whether the last call of a module's compiled method ran by a recording."""
+    graphs = vars(module).get("_graphs")
+    return bool(graphs) and getattr(getattr(graphs[-1], "graph", None), "by_trace", False) is True
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from rich.table import Table
 from .cases import Case
 from .policy import TOLERANCES
 from .statistics import Status
-from .verdict import CaseResult, OutputVerdict, Verdict
+from .verdict import CaseResult, MethodRuns, OutputVerdict, Verdict
 
 COLOURS = {
     Status.IDENTICAL: "green",
@@ -184,11 +184,20 @@ def _print_methods(verdict: Verdict, console: Console) -> None:
         elif not item.own:
             _line(console, f"{escape(item.method)} ran as a part of other graphs")
         elif item.uncompiled == 0:
-            _line(console, f"{escape(item.method)} ran compiled in all {item.own} calls")
+            _line(console, f"{escape(item.method)} ran compiled in all {item.own} calls{_recorded(item)}")
         else:
             _line(console, f"[red]{escape(item.method)} ran uncompiled in {item.uncompiled} of {item.own} calls[/]")
             for reason, count in item.refused:
                 _line(console, f"  {count} times  {escape(reason)}")
+
+
+def _recorded(item: MethodRuns) -> str:
+    """Return what is to be said of a method that ran by recordings."""
+    if not item.recorded:
+        return ""
+    told = f"; captured by trace in {item.recorded} of them; "
+    calls = "1 call" if item.agreed == 1 else f"{item.agreed} calls"
+    return f"{told}{calls} with other values agreed" if item.agreed else f"{told}[red]not tried with other values[/]"
 
 
 def _print_outcome(verdict: Verdict, console: Console) -> None:

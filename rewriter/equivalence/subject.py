@@ -17,10 +17,11 @@ from . import weights
 from .adapters import ModelAdapter
 from .cases import Case
 from .compiled import CompiledMethod, Observed, bypassed, observed
+from .other_values import variants
 from .policy import Policy
 from .stand_ins import missing_kernel
-from .statistics import OutputDifference, Status, as_array, compare
-from .verdict import EAGER, JIT, ModeResult
+from .statistics import OutputDifference, Status, as_array, compare, relative_distance
+from .verdict import EAGER, JIT, TRACE, ModeResult
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,9 @@ class Subject:
         self._quick = quick
         self._hurried = hurried
         self._remake = functools.partial(
-            Subject, adapter, original, rewritten, methods, case, policy, seed, quick=quick, hurried=hurried
+            Subject, adapter, original, rewritten, methods, policy=policy, seed=seed, quick=quick, hurried=hurried
         )
+        self._case = case
         self.original = adapter.build(original, case.model, case.settings)
         self.rewritten = adapter.build(rewritten, case.model, case.settings)
         if case.dtype:
@@ -96,7 +98,7 @@ class Subject:
 
     def fresh(self) -> Subject:
         """Return another pair of models like this one, to be changed at will."""
-        return self._remake()
+        return self._remake(case=self._case)
 
     def draw_weights(self, seed: int) -> None:
         """Load random weights, the same into both models."""
@@ -142,9 +144,50 @@ class Subject:
             if expected.error is not None:
                 now.refused.clear()  # what the original refuses cannot be compiled either; both must refuse alike
             seen.add(now)
-            differences = tuple(compare_outcomes(expected, outcome, self.policy))
+            policy = replace(self.policy, own_error=self.own_error(expected, case) if question is None else 0.0)
+            differences = tuple(compare_outcomes(expected, outcome, policy))
             results.append(ModeResult(JIT, differences, tuple(dict.fromkeys(now.refused))))
+            if now.recorded and expected.error is None:
+                results += self.compare_other_values(case, seen, question)
         return tuple(results)
+
+    def own_error(self, expected: Outcome, case: Case) -> float:
+        """Return how far the original's answer is from its own in single precision, relative to max(1, |answer|).
+
+        0 for a case in single precision, and where the original has no answer.
+
+        Args:
+            expected: The original's answer.
+            case: The call.
+        """
+        if not case.dtype or expected.error is not None:
+            return 0.0
+        exact = replace(case, dtype="")
+        answer = self._remake(case=exact).ask_original(exact)
+        pairs = zip(tensors_in(expected.value), tensors_in(answer.value), strict=True)
+        return max((relative_distance(one, other) for one, other in pairs), default=0.0)
+
+    def compare_other_values(self, case: Case, seen: Observed, question: Question | None = None) -> list[ModeResult]:
+        """Ask a twin that answered by a recording again, with other values of the same shapes.
+
+        Returns one result; none where the original has no answer to any of these values.
+
+        Args:
+            case: The call that was recorded.
+            seen: Takes up which recordings agreed with the original.
+            question: What is asked; a plain call when None.
+        """
+        differences: list[OutputDifference] = []
+        for other in variants(case):
+            expected = self.ask_original(other, question)
+            if expected.error is not None:
+                continue
+            outcome, now = self.ask_jit(other, question)
+            found = compare_outcomes(expected, outcome, self.policy)
+            differences += found
+            if all(item.status in (Status.IDENTICAL, Status.EQUIVALENT) for item in found):
+                seen.add(Observed(agreed=now.recorded))
+        return [ModeResult(TRACE, tuple(differences))] if differences else []
 
     def wants_graphs(self, case: Case, called: Observed, seen: Observed) -> bool:
         """Whether the case is to run compiled as well; see `Case.light`.

@@ -17,6 +17,8 @@ from .adapters import ModelAdapter, find_adapter
 from .statistics import Status
 from .verdict import OutputVerdict, Verdict
 
+NO_RECORDING = "no recording: "
+"""So begins why a method that was to be captured by trace ran as plain Python."""
 MOST_CASES = 3
 """So many cases stand for all that fail."""
 
@@ -186,7 +188,8 @@ def _symptoms(verdict: Verdict) -> Iterable[tuple[str, Evidence]]:
     for case in verdict.failing:
         for mode in case.modes:
             for method, reason in mode.uncompiled:
-                found.setdefault(f"uncompiled: {method}", Evidence("STRICT", f"refuses {method}: {reason}", case.id))
+                by = "trace" if reason.startswith(NO_RECORDING) else "STRICT"
+                found.setdefault(f"uncompiled: {method}", Evidence(by, f"refuses {method}: {reason}", case.id))
     for line in verdict.surface:
         found[f"surface: {line}"] = Evidence("surface", line)
     for line in verdict.problems:

@@ -13,8 +13,9 @@ from .figures import NO_HISTOGRAM, Figures, Histogram
 from .policy import Policy
 from .statistics import Errors, OutputDifference, Status, worst
 
-EAGER, JIT = "eager", "jit"
-"""The modes of a rewritten file: with its compiled methods bypassed, and as it is."""
+EAGER, JIT, TRACE = "eager", "jit", "trace"
+"""The modes of a rewritten file: with its compiled methods bypassed, as it is, and where methods answer by a recording,
+called again with other values of the same shapes."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class ModeResult:
     """One case in one mode of the rewritten file.
 
     Attributes:
-        mode: `EAGER` or `JIT`.
+        mode: `EAGER`, `JIT` or `TRACE`.
         differences: One per output and per structural difference; identical outputs are among them.
         uncompiled: (method, reason) of the compiled methods that ran as plain Python.
     """
@@ -72,7 +73,7 @@ class OutputVerdict:
     Attributes:
         model: Name of the model class.
         output: Name of the output, as a caller has it.
-        mode: `EAGER` or `JIT`.
+        mode: `EAGER`, `JIT` or `TRACE`.
         status: The worst of all cases.
         absolute: Figures of the absolute error, over all elements of all cases together.
         relative: Figures of the relative error, likewise.
@@ -115,12 +116,16 @@ class MethodRuns:
         calls: How often it was called.
         refused: (reason, number of calls) of those that ran as plain Python.
         inside: How many of the calls stand for a place in the graph of another method, which held this one too.
+        recorded: How many of the calls ran by a recording (`capture_mode="trace"`).
+        agreed: How many calls with other values such recordings answered as the original does.
     """
 
     method: str
     calls: int
     refused: tuple[tuple[str, int], ...]
     inside: int = 0
+    recorded: int = 0
+    agreed: int = 0
 
     @property
     def own(self) -> int:
@@ -131,6 +136,11 @@ class MethodRuns:
     def uncompiled(self) -> int:
         """Calls that ran as plain Python."""
         return sum(count for _, count in self.refused)
+
+    @property
+    def unproved(self) -> bool:
+        """Whether it ran by recordings, and none of them was seen to answer other values."""
+        return self.recorded > 0 and self.agreed == 0
 
 
 @dataclass(frozen=True)
@@ -184,8 +194,9 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether both promises hold: the same answers, and compiled what is said to be."""
-        return self.status in (Status.IDENTICAL, Status.EQUIVALENT) and self.compiled
+        """Whether the promises hold: the same answers, compiled what is said to be, and no recording on trust."""
+        proved = not any(item.unproved for item in self.methods)
+        return self.status in (Status.IDENTICAL, Status.EQUIVALENT) and self.compiled and proved
 
     @property
     def loosened_for(self) -> tuple[str, ...]:
@@ -272,6 +283,8 @@ def method_runs(labels: list[str], seen: Observed) -> tuple[MethodRuns, ...]:
             seen.calls.get(label, 0),
             tuple((reason, count) for (name, reason), count in refused.items() if name == label),
             seen.inside.get(label, 0),
+            seen.recorded.get(label, 0),
+            seen.agreed.get(label, 0),
         )
         for label in labels
     )
