@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -148,3 +149,24 @@ PathFinder.find_spec = classmethod(find_spec)
 def without() -> Callable[..., str]:
     """Return the prelude of a process in which these modules are not installed."""
     return lambda *names: BLOCKED.format(names=set(names))
+
+
+@pytest.fixture(scope="session")
+def few_calls() -> str:
+    """The text of a plugin by which the bundled BERT is checked by two calls only."""
+    return Path(__file__).with_name("few_calls.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def changed_bert(workplace: Path) -> Callable[[str, str], Path]:
+    """Make a copy of the bundled BERT with one piece of its text replaced."""
+
+    def make(old: str, new: str) -> Path:
+        shutil.copytree(ROOT / "models", workplace / "copied", ignore=shutil.ignore_patterns("__pycache__"))
+        path = workplace / "copied" / "bert" / "modeling_bert.py"
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return path
+
+    return make

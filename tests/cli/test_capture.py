@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,41 +13,18 @@ POOLED = "        pooled_output = self.dense(first_token_tensor)\n"
 READ = "        first_token_tensor = first_token_tensor * first_token_tensor.sum().item()\n"
 READING = 'reading = "asnumpy item numpy tolist __array__ __bool__ __contains__ __float__ __index__ __int__".split()'
 
-PLUGIN = """\
-from rewriter import hookimpl
-from rewriter.equivalence.text_like import TextLike
-
-
-class Few(TextLike):
-    def models(self, module):
-        return ["BertModel"]
-
-    def cases(self, model_class, level, seed):
-        return [case for case in super().cases(model_class, "full", seed) if case.scenario == "call"][:2]
-
-
-@hookimpl
-def rewriter_model_adapters():
-    return [Few()]
-"""
-
 
 @pytest.fixture
-def plugin(workplace: Path) -> Path:
-    path = workplace / "few.py"
-    path.write_text(PLUGIN, encoding="utf-8")
+def plugin(few_calls: str, workplace: Path) -> Path:
+    path = workplace / "few_calls.py"
+    path.write_text(few_calls, encoding="utf-8")
     return path
 
 
 @pytest.fixture
-def reading(workplace: Path) -> Path:
+def reading(changed_bert) -> Path:
     """A copy of the bundled BERT whose pooler takes a number out of its tensors."""
-    shutil.copytree(ROOT / "models", workplace / "copied", ignore=shutil.ignore_patterns("__pycache__"))
-    path = workplace / "copied" / "bert" / "modeling_bert.py"
-    text = path.read_text(encoding="utf-8")
-    assert text.count(POOLED) == 1
-    path.write_text(text.replace(POOLED, READ + POOLED), encoding="utf-8")
-    return path
+    return changed_bert(POOLED, READ + POOLED)
 
 
 def told_of(document, name):

@@ -17,7 +17,6 @@ WRONG = '''\
 import libcst as cst
 
 from rewriter import Pass, hookimpl
-from rewriter.equivalence.text_like import TextLike
 from rewriter.tree import find, replace
 
 
@@ -39,31 +38,16 @@ class Wrong(Pass):
         return replace(context.tree, changes)
 
 
-class Few(TextLike):
-    """Two calls of one model."""
-
-    def models(self, module):
-        return ["BertModel"]
-
-    def cases(self, model_class, level, seed):
-        return [case for case in super().cases(model_class, "full", seed) if case.scenario == "call"][:2]
-
-
 @hookimpl
 def rewriter_passes():
     return [Wrong()]
-
-
-@hookimpl
-def rewriter_model_adapters():
-    return [Few()]
 '''
 
 
 @pytest.fixture
-def plugin(workplace: Path) -> Path:
+def plugin(workplace: Path, few_calls: str) -> Path:
     path = workplace / "wrong.py"
-    path.write_text(WRONG, encoding="utf-8")
+    path.write_text(few_calls + WRONG, encoding="utf-8")
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ PLUGIN = '''\
 import libcst as cst
 
 from rewriter import Pass, hookimpl
-from rewriter.equivalence.text_like import TextLike
 from rewriter.tree import find, replace
 
 WAIT = "__import__('time').sleep(0.1)"
@@ -50,45 +48,25 @@ class Wake(Pass):
         return context.tree
 
 
-class Few(TextLike):
-    """Two calls of one model."""
-
-    def models(self, module):
-        return ["BertModel"]
-
-    def cases(self, model_class, level, seed):
-        return [case for case in super().cases(model_class, "full", seed) if case.scenario == "call"][:2]
-
-
 @hookimpl
 def rewriter_passes():
     return [Doze(), Wake()]
-
-
-@hookimpl
-def rewriter_model_adapters():
-    return [Few()]
 '''
 LOOP = "        all_hidden_states = () if output_hidden_states else None\n"
 WHAT = ("--model", "BertModel", "--size", "tiny", "--length", "8", "--rounds", "12")
 
 
 @pytest.fixture
-def plugin(workplace: Path) -> Path:
+def plugin(workplace: Path, few_calls: str) -> Path:
     path = workplace / "sleepy.py"
-    path.write_text(PLUGIN, encoding="utf-8")
+    path.write_text(few_calls + PLUGIN, encoding="utf-8")
     return path
 
 
 @pytest.fixture
-def bert(workplace: Path) -> Path:
+def bert(changed_bert) -> Path:
     """A copy of the bundled BERT whose encoder sleeps."""
-    shutil.copytree(ROOT / "models", workplace / "drowsy", ignore=shutil.ignore_patterns("__pycache__"))
-    path = workplace / "drowsy" / "bert" / "modeling_bert.py"
-    text = path.read_text(encoding="utf-8")
-    assert text.count(LOOP) == 1
-    path.write_text(text.replace(LOOP, f"        __import__('time').sleep(0.1)  # asleep\n{LOOP}"), encoding="utf-8")
-    return path
+    return changed_bert(LOOP, f"        __import__('time').sleep(0.1)  # asleep\n{LOOP}")
 
 
 @pytest.mark.slow
