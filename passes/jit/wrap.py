@@ -125,7 +125,7 @@ def helper_text(context: PassContext) -> str:
         opened = _spelling("opened", context, dynamic=True)
         text += "\n\n" + _text("open.txt").substitute(names, closed=strict, opened=opened)
     if capture is not Capture.AST:
-        names.update(_names(context, "linecache", "random", "numpy"))
+        names.update(_names(context, "linecache", "sys", "random", "numpy"))
         traced = f'{names["mindspore"]}.jit(recording, capture_mode="trace")'
         text += "\n\n" + _text("traced.txt").substitute(names, traced=traced)
     if capture is Capture.AUTO:

@@ -230,6 +230,15 @@ def test_a_new_model_never_answers_with_the_graph_of_one_that_is_gone(pair):
     assert len(known) <= before + 10  # MindSpore keeps the weights of each
 
 
+def test_it_records_below_code_without_a_source(pair):
+    """As `python -m` has it: MindSpore wants a line for every frame on the stack."""
+    old, new = pair("syntax")
+    names = {}
+    exec(compile("\n" * 50 + "def call(model, *args):\n    return model(*args)\n", "<nowhere>", "exec"), names)
+    assert all(agree(old, lambda *args: names["call"](new, *args), x(seed)) for seed in range(3))
+    assert not refused(new)
+
+
 @pytest.mark.slow
 def test_a_few_sets_of_shapes_are_kept_and_all_are_answered(pair):
     old, new = pair("syntax")
