@@ -71,6 +71,7 @@ def same(one, two):
     return one.shape == two.shape and np.allclose(one.asnumpy(), two.asnumpy(), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_forty_shapes_leave_eight_graphs(make):
     old, new = make()
     before = len(api.ms_compile_cache)
@@ -105,6 +106,7 @@ def compiled():
     return count
 
 
+@pytest.mark.slow
 def test_gradients_through_graphs_that_are_dropped_before_they_are_needed(make):
     """All forwards run before the first backward, and one graph is kept."""
     found = []

@@ -80,7 +80,7 @@ def told(monkeypatch):
     return lines
 
 
-@pytest.fixture(scope="module", params=["trace", "auto"])
+@pytest.fixture(scope="module", params=["trace", pytest.param("auto", marks=pytest.mark.slow)])
 def files(request, tmp_path_factory):
     """The original and its rewriting, as modules."""
     import importlib.util
