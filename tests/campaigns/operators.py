@@ -19,7 +19,7 @@ UNOBSERVABLE = {"_init_weights", "load_tf_weights_in_bert", "_set_gradient_check
 """Functions left alone: what they compute is overwritten, printed, or not for a CPU."""
 GUARD = {
     *("_compiled", "_Graphs", "_Graph", "_state", "_mark", "_signature", "_taken_apart", "_put_together"),
-    *("_form", "_packed", "_filled", "_is_flat", "_in_python", "_in_graph"),
+    *("_Bounded", "_varying", "_form", "_packed", "_filled", "_is_flat", "_in_python", "_in_graph"),
 }
 
 
