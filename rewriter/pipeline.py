@@ -207,7 +207,7 @@ def _run_one(item: Pass, tree: cst.Module, facts: FileFacts, *, check: bool) -> 
         new = item.rewrite(context)
         if not isinstance(new, cst.Module):
             raise TypeError(f"rewrite returned {type(new).__name__} instead of a tree")
-        if check and not is_python(new.bytes):
+        if check and not is_python(printed(new)):
             raise SyntaxError("the pass wrote text that is not Python")
     except Exception as error:
         return tree, PassReport(item.name, (), Failure(item.name, f"{type(error).__name__}: {error}"))

@@ -242,20 +242,13 @@ def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTNode]:
-    """Yield `node` and its descendants, a node before its parts and statements in source order.
+    """Return `node` and its descendants, a node before its parts and statements in source order.
 
     Args:
         node: Where to start.
         into_functions: Whether to go into nested functions, lambdas and classes (never true of `node` itself).
     """
-    stack = [node]
-    while stack:
-        item = stack.pop()
-        if into_functions and is_a(item, _STATEMENTS):
-            yield from _statement_nodes(item)
-            continue
-        yield item
-        stack.extend(reversed(_parts(item, into_functions)))
+    return find(node, cst.CSTNode, into_functions=into_functions)
 
 
 _STATEMENTS = (cst.FunctionDef, cst.SimpleStatementLine, cst.If, cst.For)
@@ -300,6 +293,8 @@ def find(
 
 @lru_cache(maxsize=32768)
 def _found(statement: cst.CSTNode, kind: type[Node] | tuple[type[Node], ...]) -> tuple[Node, ...]:
+    if kind is cst.CSTNode:
+        return cast(tuple[Node, ...], _statement_nodes(statement))
     if not any(_is_subclass(own, kind) for own in _kinds(statement)):
         return ()
     return tuple([item for item in _statement_nodes(statement) if is_a(item, kind)])

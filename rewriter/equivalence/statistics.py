@@ -309,10 +309,8 @@ def _extent(mismatches: int, elements: int, tolerance: float, *, bits: bool) -> 
 
 def relative_distance(expected: Any, actual: Any) -> float:
     """Return the largest `|expected - actual| / max(1, |expected|)` of two tensors, where both are finite; else 0."""
-    one, other = _as_float64(as_array(expected)), _as_float64(as_array(actual))
-    finite = np.isfinite(one) & np.isfinite(other)
-    distances = np.abs(one - other)[finite] / np.maximum(1.0, np.abs(one[finite]))
-    return float(np.max(distances, initial=0.0))
+    distances = _excess(_as_float64(as_array(expected)), _as_float64(as_array(actual)), tolerance=1.0)
+    return float(np.max(distances[np.isfinite(distances)], initial=0.0))
 
 
 def _excess(one: Array, other: Array, tolerance: float) -> Array:

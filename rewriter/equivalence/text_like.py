@@ -29,7 +29,7 @@ from .cases import (
     square_mask,
 )
 
-LAYERS, HEADS, HIDDEN, VOCABULARY, LONGEST, LABELS, CHOICES = 2, 4, 32, 99, 16, 3, 2
+LAYERS, HEADS, HIDDEN, VOCABULARY, LONGEST, LABELS = 2, 4, 32, 99, 16, 3
 ENCODER_LENGTH = 7
 
 SMALL: dict[str, Any] = {

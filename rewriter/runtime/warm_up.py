@@ -76,17 +76,12 @@ def _ask(model: Any, inputs: Mapping[str, Any], arguments: Mapping[str, Any]) ->
     """Call the model, again where a call ran as plain Python to learn what a graph is to return."""
     import mindspore
 
+    from ..equivalence.subject import settled
+
     for _ in range(MOST_CALLS):
-        answer = model(**{name: mindspore.Tensor(value) for name, value in inputs.items()}, **arguments)
-        _wait(answer)
+        settled(model(**{name: mindspore.Tensor(value) for name, value in inputs.items()}, **arguments))
         if not any(getattr(vars(module).get("_graphs"), "learned", False) for module in modules_of(model)):
             return
-
-
-def _wait(answer: Any) -> None:
-    while not hasattr(answer, "asnumpy"):
-        answer = answer[0]
-    answer.asnumpy()
 
 
 @contextlib.contextmanager
