@@ -41,6 +41,7 @@ def pairs(draw: Any, *, nan: bool = True) -> Any:
 ERRORS = hnp.arrays(
     np.float64, st.integers(0, 300), elements=st.floats(0, 1e6, allow_subnormal=False) | st.sampled_from([0.0, 1e-7])
 )
+MODERATE = st.floats(1e-100, 1e3) | st.floats(-1e3, -1e-100)
 
 
 class TestUlp:
@@ -112,7 +113,8 @@ class TestCosine:
         assert -1.0 <= cosine <= 1.0
         assert cosine == pytest.approx(cosine_similarity(other, one), abs=1e-12)
 
-    @given(hnp.arrays(np.float64, 5, elements=st.floats(-1e3, 1e3, allow_subnormal=False)), st.floats(1e-3, 1e3))
+    # nothing so small that its product is subnormal: MindSpore has that flushed to zero
+    @given(hnp.arrays(np.float64, 5, elements=st.just(0.0) | MODERATE), st.floats(1e-3, 1e3))
     def test_scale_does_not_matter_and_sign_does(self, array, scale):
         expected = 1.0
         assert cosine_similarity(array, array * scale) == pytest.approx(expected)
