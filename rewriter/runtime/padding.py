@@ -3,7 +3,8 @@
 A padded token is masked: its attention weight is exactly zero, so it reaches no other token. Where a model does more
 with its tokens than attention under a mask, or where a mask leaves a row nothing to attend to, that does not hold. So
 models are padded by family, calls by what they consist of, and outputs by the names of their fields: `Unsure` is
-raised for all else.
+raised for all else. Of a decoder's cache, positions in front of it are padded and masked: so the steps of a
+generation have few shapes, too.
 """
 
 from __future__ import annotations
@@ -32,8 +33,11 @@ FAMILIES: Mapping[str, str] = {
 }
 """`model_type` of a configuration → how such a model is padded.
 
-Each is an encoder, or CLIP's causal tower, whose rows do not mix and whose tokens meet in masked attention only.
+In each, rows do not mix and tokens meet in masked attention only.
 """
+
+_DECODERS = (BERT, ROBERTA)
+"""How those are padded that may be decoders, with a cache and with an encoder's states besides their own."""
 
 _SQUARE = ("bert", "electra", "roberta", "xlm-roberta", "camembert")
 """Families that take a mask with a row for each token."""
@@ -44,18 +48,22 @@ _PER_ROW = (*_PER_TOKEN, "pixel_values")
 _FREE = ("head_mask", "output_attentions", "output_hidden_states", "return_dict")
 """Arguments that depend on neither the length nor the rows."""
 
-_LENGTH_AXES: Mapping[str, tuple[int, ...]] = {
-    "last_hidden_state": (1,),
-    "hidden_states": (1,),
+_OF_DECODERS = ("past_key_values", "use_cache", "encoder_hidden_states", "encoder_attention_mask")
+
+_AXES: Mapping[str, tuple[int | None, int | None]] = {
+    "last_hidden_state": (1, None),
+    "hidden_states": (1, None),
     "attentions": (2, 3),
-    "start_logits": (1,),
-    "end_logits": (1,),
-    "pooler_output": (),
-    "seq_relationship_logits": (),
-    "text_embeds": (),
-    "image_embeds": (),
+    "cross_attentions": (2, None),
+    "past_key_values": (None, 2),
+    "start_logits": (1, None),
+    "end_logits": (1, None),
+    "pooler_output": (None, None),
+    "seq_relationship_logits": (None, None),
+    "text_embeds": (None, None),
+    "image_embeds": (None, None),
 }
-"""Field of an output → its axes that run over tokens."""
+"""Field of an output → its axis that runs over the tokens of the call, and the one over all that they attend to."""
 
 _BY_RANK = ("logits", "prediction_logits")
 """Fields that run over tokens on axis 1 when they have three axes, and not at all when they have two."""
@@ -85,10 +93,12 @@ class Sizes:
     Attributes:
         given: By the caller.
         bucket: To the model.
+        after: How many follow, of which both have as many; what is added is in front then, and behind otherwise.
     """
 
     given: int
     bucket: int
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,13 +107,15 @@ class Call:
 
     Attributes:
         inputs: What the model is called with.
-        length: Tokens per row; None where they are not padded.
+        tokens: Tokens per row; None where they are not padded.
+        keys: What a token may attend to, per row; likewise.
         rows: Likewise.
         as_tuple: Whether the caller wants a tuple.
     """
 
     inputs: Mapping[str, Any]
-    length: Sizes | None
+    tokens: Sizes | None
+    keys: Sizes | None
     rows: Sizes | None
     as_tuple: bool
 
@@ -130,28 +142,36 @@ def padded(
     family = FAMILIES.get(getattr(getattr(model, "config", None), "model_type", ""))
     if family is None:
         raise Unsure("models of this family are not padded")
-    _check_model(model)
+    _check_model(model, family)
     if {"input_ids", "pixel_values"} <= parameters:
         raise Unsure("the scores of pairs enlarge rounding errors")
     if "return_dict" not in parameters:
         raise Unsure("its forward takes no return_dict")
     inputs = {name: value for name, value in given.items() if value is not None and value is not False}
-    other = [name for name in inputs if name not in (*_PER_ROW, *_FREE)]
+    is_decoder = bool(getattr(model.config, "is_decoder", False))
+    other = [name for name in inputs if name not in (*_PER_ROW, *_FREE, *(_OF_DECODERS if is_decoder else ()))]
     if other:
         raise Unsure(f"called with {', '.join(sorted(other))}")
-    length = _pad_length(model, family, inputs, lengths) if family != CLIP_IMAGE else None
-    rows = _pad_rows(inputs, batches)
-    if length is None and rows is None:
+    tokens = keys = rows = None
+    if inputs.get("past_key_values"):
+        keys = _pad_cache(model, family, inputs, lengths)
+    elif family != CLIP_IMAGE:
+        tokens = keys = _pad_length(model, family, inputs, lengths)
+    if not is_decoder:
+        rows = _pad_rows(inputs, batches)
+    if keys is None and rows is None:
         raise Unsure("no bucket for this size")
     wanted = given.get("return_dict")
     as_tuple = not (model.config.use_return_dict if wanted is None else wanted)
-    return Call({**given, **inputs, "return_dict": True}, length, rows, as_tuple)
+    return Call({**given, **inputs, "return_dict": True}, tokens, keys, rows, as_tuple)
 
 
-def _check_model(model: Any) -> None:
+def _check_model(model: Any, family: str) -> None:
     config = model.config
-    if getattr(config, "is_decoder", False) or getattr(config, "is_encoder_decoder", False):
-        raise Unsure("decoders are not padded")
+    if (getattr(config, "is_decoder", False) and family not in _DECODERS) or getattr(
+        config, "is_encoder_decoder", False
+    ):
+        raise Unsure("decoders of this family are not padded")
     if getattr(config, "chunk_size_feed_forward", 0):
         raise Unsure("the length must be divisible by chunk_size_feed_forward")
     for module in modules_of(model):
@@ -175,10 +195,7 @@ def _pad_length(model: Any, family: str, inputs: dict[str, Any], lengths: tuple[
     if size.bucket < size.given:
         return None
     mask = inputs.get("attention_mask")
-    pad = getattr(model.config, "pad_token_id", None)
-    warns = mask is None and ids is not None and family in (BERT, ROBERTA)
-    if warns and bool((ids.asnumpy() == pad).any()):
-        raise Unsure("padding tokens and no attention_mask, of which the model warns")
+    _check_warning(model, family, inputs)
     inputs["attention_mask"] = _padded_mask(model, mask, shape, size)
     fill = {"input_ids": _pad_id(model, family)}
     for name in ("input_ids", "token_type_ids", "position_ids"):
@@ -189,6 +206,62 @@ def _pad_length(model: Any, family: str, inputs: dict[str, Any], lengths: tuple[
     if embeds is not None:
         inputs["inputs_embeds"] = _with_zeros(embeds, size)
     return size
+
+
+def _check_warning(model: Any, family: str, inputs: Mapping[str, Any]) -> None:
+    ids: Any = inputs.get("input_ids")
+    warns = inputs.get("attention_mask") is None and ids is not None and family in (BERT, ROBERTA)
+    if warns and bool((ids.asnumpy() == getattr(model.config, "pad_token_id", None)).any()):
+        raise Unsure("padding tokens and no attention_mask, of which the model warns")
+
+
+def _pad_cache(model: Any, family: str, inputs: dict[str, Any], lengths: tuple[int, ...]) -> Sizes | None:
+    """Pad a cache in front, in place; returns from what to what, None where there is no bucket for it.
+
+    What the model would derive from the cache's length is given to it instead: the mask, and the positions.
+    """
+    import mindspore
+    from mindspore import ops
+
+    tokens = inputs.get("input_ids", inputs.get("inputs_embeds"))
+    own = [part for layer in inputs["past_key_values"] for part in layer[:2]]
+    if tokens is None or not own or any(part.ndim != 4 or part.shape[2] != own[0].shape[2] for part in own):
+        raise Unsure("past_key_values of another shape")
+    (rows, new), past = tokens.shape[:2], own[0].shape[2]
+    bucket = next((size for size in lengths if size >= past), 0)
+    # Beyond the longest, relative positions have no embedding.
+    size = Sizes(past, min(bucket, _longest(model, family) - new), after=new)
+    if size.bucket < past:
+        return None
+    _check_warning(model, family, inputs)
+    mask = inputs.get("attention_mask", mindspore.Tensor(np.ones((rows, past + new), np.int64)))
+    if tuple(mask.shape) != (rows, past + new):
+        raise Unsure("an attention_mask of another shape")
+    _check_mask(mask.asnumpy(), past + 1)
+    inputs["attention_mask"] = _filled(mask, {-1: size}, 0)
+    if "position_ids" not in inputs and (family == BERT or "input_ids" in inputs):
+        inputs["position_ids"] = mindspore.Tensor(_positions(model, family, inputs, past))
+    missing = size.bucket - past
+    inputs["past_key_values"] = tuple(
+        tuple(
+            ops.cat((ops.zeros((*part.shape[:2], missing, part.shape[3]), part.dtype), part), 2)
+            if missing and index < 2  # those behind are of the encoder's states
+            else part
+            for index, part in enumerate(layer)
+        )
+        for layer in inputs["past_key_values"]
+    )
+    return size
+
+
+def _positions(model: Any, family: str, inputs: Mapping[str, Any], past: int) -> Any:
+    """Return the positions, (batch or 1, tokens), int64, of the tokens behind a cache."""
+    if family == BERT:
+        tokens: Any = inputs.get("input_ids", inputs.get("inputs_embeds"))
+        return np.arange(past, past + tokens.shape[1])[None]
+    pad = int(model.config.pad_token_id)
+    is_token = (inputs["input_ids"].asnumpy() != pad).astype(np.int64)
+    return (np.cumsum(is_token, 1) + past) * is_token + pad
 
 
 def _longest(model: Any, family: str) -> int:
@@ -219,23 +292,30 @@ def _padded_mask(model: Any, mask: Any, shape: tuple[int, ...], size: Sizes) -> 
     square = (*shape, size.given) if len(shape) == 2 and model.config.model_type in _SQUARE else shape
     if tuple(mask.shape) not in (shape, square):
         raise Unsure("an attention_mask of another shape")
-    values = mask.asnumpy()
-    if not ((values == 0) | (values == 1)).all():
-        raise Unsure("an attention_mask of more than zeros and ones")
-    if not values.any(-1).all():
-        raise Unsure("a row that is masked as a whole")
+    # A decoder's first token sees no other.
+    _check_mask(mask.asnumpy(), 1 if getattr(model.config, "is_decoder", False) else size.given)
     axes = {-1: size} if mask.ndim == len(shape) else {-1: size, -2: size}
     return _filled(mask, axes, 0)
+
+
+def _check_mask(values: Any, seen: int) -> None:
+    """Raise Unsure unless a mask is of zeros and ones, and has a one among the first that each token sees."""
+    if not ((values == 0) | (values == 1)).all():
+        raise Unsure("an attention_mask of more than zeros and ones")
+    if not values[..., :seen].any(-1).all():
+        raise Unsure("a row that is masked as a whole")
 
 
 def _filled(tensor: Any, axes: Mapping[int, Sizes], value: int) -> Any:
     """Return a tensor of numbers that need no gradient, longer by some of one value."""
     import mindspore
 
-    missing = {axis % tensor.ndim: size.bucket - size.given for axis, size in axes.items()}
-    if not any(missing.values()):
+    widths = [(0, 0)] * tensor.ndim
+    for axis, size in axes.items():
+        missing = size.bucket - size.given
+        widths[axis % tensor.ndim] = (missing, 0) if size.after else (0, missing)
+    if not any(map(sum, widths)):
         return tensor
-    widths = [(0, missing.get(axis, 0)) for axis in range(tensor.ndim)]
     return mindspore.Tensor(np.pad(tensor.asnumpy(), widths, constant_values=value))
 
 
@@ -295,17 +375,20 @@ def cut_back(output: Any, call: Call) -> Any:
 
 def _cut(name: str, value: Any, call: Call) -> Any:
     if isinstance(value, (tuple, list)):
+        if name == "past_key_values" and value and hasattr(value[0], "shape"):
+            # of a layer; those behind its own two are of the encoder's states
+            return type(value)((*(_cut(name, part, call) for part in value[:2]), *value[2:]))
         return type(value)(_cut(name, item, call) for item in value)
     if not hasattr(value, "shape"):
         raise Unsure(f"the output {name} is no tensor")
     if name in _BY_RANK and value.ndim in (2, 3):
-        axes: tuple[int, ...] = (1,) if value.ndim == 3 else ()
-    elif name in _LENGTH_AXES:
-        axes = _LENGTH_AXES[name] if call.length else ()
+        axes: tuple[int | None, int | None] = (1 if value.ndim == 3 else None, None)
+    elif name in _AXES:
+        axes = _AXES[name]
     else:
         raise Unsure(f"the output {name} is not known")
-    for axis, size in [(0, call.rows), *((axis, call.length) for axis in axes)]:
-        if size is not None:
+    for axis, size in zip((0, *axes), (call.rows, call.tokens, call.keys), strict=True):
+        if axis is not None and size is not None:
             value = _narrowed(value, axis, size)
     return value
 
@@ -313,6 +396,7 @@ def _cut(name: str, value: Any, call: Call) -> Any:
 def _narrowed(value: Any, axis: int, size: Sizes) -> Any:
     from mindspore import ops
 
-    if value.shape[axis] != size.bucket:
+    if value.shape[axis] != size.bucket + size.after:
         raise Unsure("an output of another size than expected")
-    return value if size.given == size.bucket else ops.narrow(value, axis, 0, size.given)
+    missing = size.bucket - size.given
+    return ops.narrow(value, axis, missing if size.after else 0, size.given + size.after) if missing else value

@@ -181,6 +181,101 @@ class TestBert:
         assert np.abs(found[0]).max() > 0
 
 
+def decoder(**settings):
+    return bert("BertLMHeadModel", is_decoder=True, **settings)
+
+
+def step(model, tokens, past=None, **given):
+    """Return the logits for tokens, (batch, tokens, vocabulary), and the cache behind them."""
+    output = ask(model, input_ids=tokens, past_key_values=past, use_cache=True, return_dict=True, **given)
+    return output["logits"], output["past_key_values"]
+
+
+class TestDecoder:
+    """A prompt is padded behind, a cache in front: what comes out has the lengths of what went in."""
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {},
+            {"use_cache": True},
+            {"use_cache": True, "return_dict": False, "output_attentions": True, "output_hidden_states": True},
+            {"attention_mask": [[1, 0, 1, 1, 0]] * 3},
+            {"position_ids": [[4, 3, 2, 1, 0]]},
+        ],
+        ids=str,
+    )
+    def test_a_prompt(self, given):
+        check(decoder(), padded=True, input_ids=ids(), **given)
+
+    @pytest.mark.parametrize("new", [1, 2])
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {},
+            {"use_cache": True, "output_attentions": True, "output_hidden_states": True},
+            {"use_cache": True, "return_dict": False, "output_attentions": True},
+            {"attention_mask": LEFT},
+            {"attention_mask": HOLED},
+            {"position_ids": [[7]]},
+        ],
+        ids=str,
+    )
+    def test_a_step(self, given, new):
+        model = decoder()
+        mask = {"attention_mask": np.asarray(given["attention_mask"])} if "attention_mask" in given else {}
+        _, past = step(model, ids(), **mask)
+        if mask:
+            given = {"attention_mask": np.pad(mask["attention_mask"], ((0, 0), (0, new)), constant_values=1)}
+        check(model, padded=True, input_ids=ids(length=new), past_key_values=past, **given)
+
+    @pytest.mark.parametrize("kind", ["relative_key", "relative_key_query"])
+    def test_relative_positions(self, kind):
+        """The longest bucket would reach beyond the embeddings of distances."""
+        with standing_in():
+            model = decoder(position_embedding_type=kind)
+            _, past = step(model, ids())
+            given = {"input_ids": ids(length=1), "past_key_values": past, "use_cache": True}
+            check(model, padded=True, lengths=(16,), **given)
+
+    @pytest.mark.parametrize("return_dict", [True, False])
+    def test_beside_an_encoder(self, return_dict):
+        model = decoder(add_cross_attention=True)
+        states = {"encoder_hidden_states": EMBEDS, "encoder_attention_mask": HOLED}
+        given = {**states, "use_cache": True, "output_attentions": True, "return_dict": return_dict}
+        check(model, padded=True, input_ids=ids(), **given)
+        rewriter.bucketed(model, ())
+        _, past = step(model, ids(), **states)
+        check(model, padded=True, input_ids=ids(length=1), past_key_values=past, **given)
+
+    def test_embeddings_behind_a_cache(self):
+        model = decoder()
+        _, past = step(model, ids())
+        given = {"inputs_embeds": EMBEDS[:, :1], "past_key_values": past, "use_cache": True}
+        check(model.bert, padded=True, **given)
+
+    def test_a_generation_compiles_few_graphs(self):
+        """Ten tokens one by one, each behind a longer cache: a graph for the prompt, and one for each bucket."""
+
+        def generate(model):
+            tokens, (logits, past) = [], step(model, ids(2, 2))
+            for _ in range(9):
+                tokens.append(logits.asnumpy()[:, -1:].argmax(-1))
+                logits, past = step(model, tokens[-1], past)
+            return np.concatenate(tokens, 1), past
+
+        model = decoder()
+        expected, expected_past = generate(model)
+        rewriter.optimize(rewriter.bucketed(model, (4, 10)))
+        step(model, ids(2, 2), step(model, ids(2, 2))[1])  # learns what is returned, as plain Python
+        before = len(api.ms_compile_cache)
+        found, past = generate(model)
+        assert len(api.ms_compile_cache) - before == 3
+        assert not buckets_of(model).unpadded
+        assert np.array_equal(found, expected)
+        assert_same(past, expected_past)
+
+
 class TestNotPadded:
     """Twins of calls that are: each would have another answer, or might."""
 
@@ -214,9 +309,36 @@ class TestNotPadded:
     def test_labels(self, name, labels):
         assert "called with" in check(bert(name), padded=False, batches=(4,), input_ids=ids(), **labels)
 
-    def test_a_decoder(self):
+    def test_a_decoder_of_another_family(self):
         model = bert("BertLMHeadModel", is_decoder=True)
+        model.config.model_type = "clip_text_model"
         assert "decoders" in check(model, padded=False, input_ids=ids(), use_cache=True)
+
+    def test_a_cache_that_is_no_decoders(self):
+        past = step(decoder(), ids())[1]
+        assert "called with past_key_values" in check(bert(), padded=False, input_ids=ids(), past_key_values=past)
+
+    @pytest.mark.parametrize("mask", [LEFT, HOLED], ids=["left", "holed"])
+    def test_a_first_token_that_sees_nothing(self, mask):
+        """A decoder's does not see those behind it."""
+        assert "masked as a whole" in check(decoder(), padded=False, input_ids=ids(), attention_mask=mask)
+
+    def test_a_cache_longer_than_all_buckets(self):
+        model = decoder()
+        _, past = step(model, ids())
+        assert "no bucket" in check(model, padded=False, lengths=(4,), input_ids=ids(length=1), past_key_values=past)
+
+    def test_a_cache_of_layers_that_differ(self):
+        model = decoder()
+        _, ((key, value),) = step(model, ids())
+        past = ((key, value[:, :, 1:]),)
+        given = {"input_ids": Tensor(ids(length=1)), "past_key_values": past}
+        with pytest.raises(Exception) as before:
+            model(**given)[0].asnumpy()
+        rewriter.bucketed(model, (8,))
+        with pytest.raises(before.type):
+            model(**given)[0].asnumpy()
+        assert list(buckets_of(model).unpadded) == ["past_key_values of another shape"]
 
     def test_training(self):
         model = bert(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).set_train(True)
@@ -422,3 +544,38 @@ def test_mindnlp(family):
     if texts:
         row = {"attention_mask": ROW}
         assert "masked as a whole" in check(model, padded=False, lengths=(8,), batches=(4,), **given, **row)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "name", "config"),
+    [
+        ("bert", "BertLMHeadModel", "BertConfig"),
+        ("electra", "ElectraForCausalLM", "ElectraConfig"),
+        ("roberta", "RobertaForCausalLM", "RobertaConfig"),
+        ("xlm_roberta", "XLMRobertaForCausalLM", "XLMRobertaConfig"),
+        ("camembert", "CamembertForCausalLM", "CamembertConfig"),
+    ],
+)
+def test_mindnlp_decoders(folder, name, config):
+    """Eager: its own generation, greedy and by beams, from a prompt that is padded on the left and one that is not."""
+    from rewriter.runtime import loader
+
+    module = loader.load(f"mindnlp.transformers.models.{folder}.modeling_{folder}")
+    configuration = importlib.import_module(f"mindnlp.transformers.models.{folder}.configuration_{folder}")
+    settings = {**BERT, "max_position_embeddings": 30, "embedding_size": 16, "is_decoder": True, "pad_token_id": 1}
+    mindspore.set_seed(1)
+    model = vars(module)[name](vars(configuration)[config](**settings))
+    model.set_train(False)
+    tokens, mask = Tensor(ids(2, 4, 19) + 2), Tensor(np.asarray([[0, 1, 1, 1], [1, 1, 1, 1]]))
+    for beams in (1, 3):
+        for masked in ({"attention_mask": mask}, {}):
+            length = {"max_new_tokens": 12, "min_new_tokens": 12, "num_beams": beams, "do_sample": False}
+            expected = model.generate(tokens, **masked, **length).asnumpy()
+            rewriter.bucketed(model, (8, 16))
+            found = model.generate(tokens, **masked, **length).asnumpy()
+            buckets = buckets_of(model)
+            assert np.array_equal(found, expected)
+            reason = {"a row that is masked as a whole": 1} if masked else {}
+            assert (buckets.padded, buckets.unpadded) == (12 - len(reason), reason)
+            rewriter.bucketed(model, ())
