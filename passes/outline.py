@@ -64,7 +64,16 @@ _LINE_LENGTH = 119
 
 
 class CannotOutline(Exception):
-    """Why a forward is left as it is; the message is the reason shown to the user."""
+    """Why a forward is left as it is; the message is the reason shown to the user.
+
+    Args:
+        reason: The message.
+        advice: What the file's owner can change.
+    """
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 @dataclass(frozen=True)
@@ -119,17 +128,17 @@ def outline_forwards(
         statements = forward.body.body
         try:
             if again:
-                raise CannotOutline("an earlier class has the same name")
+                raise CannotOutline("an earlier class has the same name", "Rename one of the two.")
             name = _flat_name(owner, forward, context)
             region = region_of(forward, found)
         except CannotOutline as why:
-            context.skipped(statements[found[0]], what, str(why))
+            context.skipped(statements[found[0]], what, str(why), why.advice)
             continue
         changes[forward] = _outline(forward, region, name)
         context.rewritten(statements[found[0]], what, f"{moved} became {name}")
         for index in found:
             if not region.start <= index < region.stop:
-                context.skipped(statements[index], what, apart)
+                context.skipped(statements[index], what, apart, "Put the two next to each other.")
     return changes
 
 
@@ -144,7 +153,7 @@ def _flat_name(owner: ModuleClass, forward: cst.FunctionDef, context: PassContex
         name = f"{name}_{owner.node.name.value}"
     used = identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
     if name in used:
-        raise CannotOutline(f"the class already uses the name `{name}`")
+        raise CannotOutline(f"the class already uses the name `{name}`", "Rename it.")
     return name
 
 
@@ -165,9 +174,9 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext, *, earl
     if _is_unbound(forward):
         raise CannotOutline("a static or class method, so its first parameter is no module")
     if self_ in maybe_assigned(body):
-        raise CannotOutline(f"the method rebinds `{self_}`")
+        raise CannotOutline(f"the method rebinds `{self_}`", "Use another name.")
     if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
-        raise CannotOutline("the method rebinds a name of an outer scope")
+        raise CannotOutline("the method rebinds a name of an outer scope", "Return the value instead.")
     for call in find(forward.body, cst.Call):
         if (name := context.qualified_name(call.func)) in _FRAME:
             raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
@@ -178,7 +187,14 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext, *, earl
     stop = at + 1
     while stop < len(body) and _may_join(body[stop], self_, context):
         stop += 1
-    return _borders(forward, body, start, stop, self_)
+    first: CannotOutline | None = None
+    for last in range(stop, at, -1):  # fewer statements, where one of the last does not fit in with the others
+        try:
+            return _borders(forward, body, start, last, self_)
+        except CannotOutline as why:
+            first = first or why
+    assert first is not None
+    raise first
 
 
 def _is_unbound(function: cst.FunctionDef) -> bool:
@@ -197,12 +213,14 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     if not outputs:
         raise CannotOutline("nothing that it computes is used after it")
     if late := sorted(assigned & captured([*prologue, *region])):
-        raise CannotOutline(f"a nested function or generator may read `{late[0]}`, which it rebinds")
+        advice = "Hand the value to the nested function as an argument, or bind it to another name."
+        raise CannotOutline(f"a nested function or generator may read `{late[0]}`, which it rebinds", advice)
     surely = surely_assigned(prologue, frozenset(parameters)) or frozenset()
     earlier = frozenset(parameters) | maybe_assigned(prologue)
     live = (live_before(region, frozenset(outputs)) & earlier) - {self_}
     if unsure := sorted(live - surely):
-        raise CannotOutline(f"`{unsure[0]}` may be unbound when it starts")
+        advice = f"Bind `{unsure[0]}` on every way there, to None for one."
+        raise CannotOutline(f"`{unsure[0]}` may be unbound when it starts", advice)
     inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
     bound = surely_assigned(region, frozenset(inputs)) or frozenset()
     _check_mutation(region)
@@ -254,44 +272,56 @@ def _check(statement: cst.CSTNode, self_: str, context: PassContext) -> None:
         return
     refused = _refused(statement, self_, context)
     if refused is not None:
-        raise CannotOutline(f"line {context.line(statement)}: {refused}")
+        raise CannotOutline(f"line {context.line(statement)}: {refused[0]}", refused[1])
     for child in children(statement):
         _check(child, self_, context)
 
 
-def _refused(node: cst.CSTNode, self_: str, context: PassContext) -> str | None:
+def _refused(node: cst.CSTNode, self_: str, context: PassContext) -> tuple[str, str] | None:
+    """Return what forbids a node to move, and what its owner can change; None where nothing does."""
     if isinstance(node, cst.Return):
-        return "`return` inside it"
+        return "`return` inside it", "Bind the value to a name, and return it at the end."
     if isinstance(node, (cst.Yield, cst.Await, cst.Asynchronous)):
-        return "it yields"
+        return "it yields", "Collect in a tuple, and return that."
     if isinstance(node, (cst.Try, cst.TryStar)):
-        return "`try` cannot be compiled"
+        return "`try` cannot be compiled", "Ask beforehand for what may go wrong."
     if isinstance(node, cst.With):
-        return "`with` cannot be compiled"
+        return "`with` cannot be compiled", "Put it around the call of a method that holds the rest."
     if isinstance(node, (cst.Global, cst.Nonlocal)):
-        return "it rebinds a name of an outer scope"
+        return "it rebinds a name of an outer scope", "Return the value instead."
     if isinstance(node, (cst.Import, cst.ImportFrom)):
-        return "`import` cannot be compiled"
+        return "`import` cannot be compiled", "Import at the top of the file."
     if isinstance(node, (cst.Assign, cst.AugAssign, cst.AnnAssign)):
         targets = [t.target for t in node.targets] if isinstance(node, cst.Assign) else [node.target]
         for target in targets:
             if found := _set_attribute(target):
-                return f"it sets `{found}`"
+                return f"it sets `{found}`", _SET_LATER
     if isinstance(node, cst.For) and (found := _set_attribute(node.target)):
-        return f"it sets `{found}`"
+        return f"it sets `{found}`", _SET_LATER
     if isinstance(node, cst.Call):
-        name = context.qualified_name(node.func)
-        if name is not None and name.startswith(_IMPURE):
-            return f"`{name}` would run once, when the graph is compiled, instead of on every call"
-        method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
-        if name in ("builtins.print", "builtins.input"):
-            return f"`{name.removeprefix('builtins.')}` has to run on every call, outside the graph"
-        if isinstance(node.func, cst.Attribute) and _mutates(method) and self_attribute(node.func.value, self_):
-            return f"it changes `{dotted_name(node.func.value)}` in place"
-        if method in _EVERY_CALL and not (name or "").startswith(("mindspore.", "mindnlp.core.")):
-            return f"`.{method}()` has to run on every call, outside the graph"
-        if method == "_gradient_checkpointing_func":
-            return "gradient checkpointing outside training cannot be compiled"
+        return _refused_call(node, self_, context)
+    return None
+
+
+_SET_LATER = "Use a local name, and set the attribute before or afterwards."
+
+
+def _refused_call(node: cst.Call, self_: str, context: PassContext) -> tuple[str, str] | None:
+    name = context.qualified_name(node.func)
+    if name is not None and name.startswith(_IMPURE):
+        why = f"`{name}` would run once, when the graph is compiled, instead of on every call"
+        return why, "Call it before the loop: for random numbers, draw as many as there are layers."
+    method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
+    outside = "Move it before or behind the rest."
+    if name in ("builtins.print", "builtins.input"):
+        return f"`{name.removeprefix('builtins.')}` has to run on every call, outside the graph", outside
+    if isinstance(node.func, cst.Attribute) and _mutates(method) and self_attribute(node.func.value, self_):
+        return f"it changes `{dotted_name(node.func.value)}` in place", _SET_LATER
+    if method in _EVERY_CALL and not (name or "").startswith(("mindspore.", "mindnlp.core.")):
+        return f"`.{method}()` has to run on every call, outside the graph", outside
+    if method == "_gradient_checkpointing_func":
+        advice = "Ask for `self.gradient_checkpointing and self.training` before it."
+        return "gradient checkpointing outside training cannot be compiled", advice
     return None
 
 
@@ -362,7 +392,8 @@ def _mutates(method: str) -> bool:
 
 def _refuse_change(target: cst.BaseExpression, own: frozenset[str]) -> None:
     if names := reads(target) - own:
-        raise CannotOutline(f"changes `{min(names)}` in place")
+        advice = "Collect in a tuple, `x = x + (item,)`, or make a new tensor, and bind the name to it."
+        raise CannotOutline(f"changes `{min(names)}` in place", advice)
 
 
 def _outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.FunctionDef, cst.FunctionDef]:

@@ -87,9 +87,9 @@ class PassContext:
         """Say that the place `node` was rewritten, and into what."""
         self._add(node, what, Outcome.REWRITTEN, note)
 
-    def skipped(self, node: cst.CSTNode, what: str, reason: str) -> None:
-        """Say that the place `node` was looked at and left, and why."""
-        self._add(node, what, Outcome.SKIPPED, reason)
+    def skipped(self, node: cst.CSTNode, what: str, reason: str, advice: str = "") -> None:
+        """Say that the place `node` was looked at and left, why, and what the file's owner can do about it."""
+        self._add(node, what, Outcome.SKIPPED, reason, advice)
 
     def use(self, qualified: str) -> str:
         """Return the text that names `qualified` in this file, arranging for an import where there is none.
@@ -102,5 +102,5 @@ class PassContext:
         """
         return self.imports.local_name(qualified, self.facts.names, self.tree)
 
-    def _add(self, node: cst.CSTNode, what: str, outcome: Outcome, reason: str) -> None:
-        self.sites.append(Site(self._pass_name, self.line(node), what, outcome, reason))
+    def _add(self, node: cst.CSTNode, what: str, outcome: Outcome, reason: str, advice: str = "") -> None:
+        self.sites.append(Site(self._pass_name, self.line(node), what, outcome, reason, advice=advice))

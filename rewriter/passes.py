@@ -79,6 +79,7 @@ class Site:
         outcome: Rewritten, skipped or rolled back.
         reason: What was done, or why nothing was.
         evidence: Why it was rolled back, if it was.
+        advice: What the file's owner can change so that it is not left; empty where nothing is known.
     """
 
     pass_name: str
@@ -87,6 +88,7 @@ class Site:
     outcome: Outcome
     reason: str
     evidence: Evidence | None = None
+    advice: str = ""
 
 
 @dataclass(frozen=True)

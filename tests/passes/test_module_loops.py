@@ -113,6 +113,74 @@ CASES = {
         return x
         """,
     ),
+    "zip with what has a length": (
+        """
+        for layer, scale in zip(self.layers, scales):
+            x = layer(x) * scale
+        return x
+        """,
+        """
+        for i in range(min(len(self.layers), len(scales))):
+            layer = self.layers[i]
+            scale = scales[i]
+            x = layer(x) * scale
+        return x
+        """,
+    ),
+    "zip with one target": (
+        """
+        for index, pair in enumerate(zip(self.layers, self.blocks)):
+            layer, block = pair
+            x = block(layer(x)) * index
+        return x
+        """,
+        """
+        for index in range(min(len(self.layers), len(self.blocks))):
+            pair = (self.layers[index], self.blocks[index],)
+            layer, block = pair
+            x = block(layer(x)) * index
+        return x
+        """,
+    ),
+    "a part of the list": (
+        """
+        for layer in self.layers[1:-1]:
+            x = layer(x)
+        return x
+        """,
+        """
+        for i in range(len(self.layers))[1:-1]:
+            layer = self.layers[i]
+            x = layer(x)
+        return x
+        """,
+    ),
+    "enumerate of a part": (
+        """
+        for index, layer in enumerate(self.layers[scales:]):
+            x = layer(x) * index
+        return x
+        """,
+        """
+        for index, i in enumerate(range(len(self.layers))[scales:]):
+            layer = self.layers[i]
+            x = layer(x) * index
+        return x
+        """,
+    ),
+    "reversed": (
+        """
+        for layer in reversed(self.layers):
+            x = layer(x)
+        return x
+        """,
+        """
+        for i in range(len(self.layers) - 1, -1, -1):
+            layer = self.layers[i]
+            x = layer(x)
+        return x
+        """,
+    ),
     "the name i is taken": (
         """
         i = 2
@@ -197,21 +265,38 @@ TWINS = {
     "a range": ("for i in range(len(self.layers)):\n    x = self.layers[i](x)\nreturn x", None),
     "another attribute": ("for scale in self.scales:\n    x = x * scale\nreturn x", None),
     "an argument": ("for layer in scales:\n    x = layer(x)\nreturn x", None),
-    "a part of the list": ("for layer in self.layers[1:]:\n    x = layer(x)\nreturn x", "part of the module list"),
-    "zip with tensors": (
+    "a part of a part": ("for layer in self.layers[1:][:2]:\n    x = layer(x)\nreturn x", "not `x`"),
+    "one layer": ("for block in self.layers[1]:\n    x = block(x)\nreturn x", "not `x`"),
+    "zip with a call": (
+        "for layer, scale in zip(self.layers, scales()):\n    x = layer(x) * scale\nreturn x",
+        "may have no length",
+    ),
+    "zip with a generator": (
+        "scales = (s + 1 for s in scales)\n"
         "for layer, scale in zip(self.layers, scales):\n    x = layer(x) * scale\nreturn x",
-        "may be shorter",
+        "may have no length",
+    ),
+    "zip with a part of the list": (
+        "for layer, scale in zip(self.layers[1:], scales):\n    x = layer(x) * scale\nreturn x",
+        "may have no length",
     ),
     "enumerate from one": ("for i, layer in enumerate(self.layers, 1):\n    x = layer(x) * i\nreturn x", "not `x`"),
     "enumerate by keyword": (
         "for i, layer in enumerate(self.layers, start=1):\n    x = layer(x) * i\nreturn x",
         "not `x`",
     ),
-    "reversed": ("for layer in reversed(self.layers):\n    x = layer(x)\nreturn x", "not `x`"),
+    "reversed, and a part of it": (
+        "for layer in list(reversed(self.layers))[1:]:\n    x = layer(x)\nreturn x",
+        "not `x`",
+    ),
+    "other things, and modules by index": (
+        "for i, scale in enumerate(scales):\n    x = self.layers[i](x) * scale\nreturn x",
+        None,
+    ),
     "one target for a pair": ("for pair in enumerate(self.layers):\n    x = pair[1](x)\nreturn x", "not `x`"),
     "enumerate is something else": (
         "enumerate = scales\nfor i, layer in enumerate(self.layers):\n    x = layer(x) * i\nreturn x",
-        "not `x`",
+        "another name",
     ),
     "an else": ("for layer in self.layers:\n    x = layer(x)\nelse:\n    x = x + 1\nreturn x", "`else`"),
     "a loop in one line": ("for layer in self.layers: x = layer(x)\nreturn x", ""),
