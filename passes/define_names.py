@@ -133,7 +133,9 @@ def _unbound(
             live = live_before(statements[index + 1 :], frozenset())
             now = surely_assigned([statement], bound)
             if now is not None:
-                names = sorted((maybe_assigned([statement]) & live) - now - touched)
+                # Also what a loop binds in one branch of its body and reads in another.
+                inside = live_before([statement], frozenset()) if isinstance(statement, cst.For) else frozenset()
+                names = sorted(maybe_assigned([statement]) & ((live - now) | inside) - touched)
                 if names:
                     found.append((statement, names))
                     bound = bound | frozenset(names)

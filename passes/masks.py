@@ -14,7 +14,8 @@ from .forwards import module_classes, self_attribute, self_name
 from .inserted import definitions, first_class, put_before, with_free_names
 
 _PLACE = "mindnlp.transformers.modeling_attn_mask_utils"
-_BASE = "mindnlp.transformers.modeling_utils.PreTrainedModel"
+_LIBRARY, _BASE = "mindnlp.transformers.", "PreTrainedModel"
+"""Where the base classes are, and how they end: a family may start from another one's, which inherits the helpers."""
 
 _LEAST = f'''
 def _least(dtype):
@@ -23,7 +24,8 @@ def _least(dtype):
         return {LIMITS["float16"][0]}
     if dtype == $mindspore.float32:
         return {LIMITS["float32"][0]}
-    return float($ops.finfo(dtype).min)
+    limits = $ops.finfo(dtype)
+    return float(limits.min)
 '''
 _EXPANDED = '''
 def _expanded_mask(mask, dtype, tgt_len=None):
@@ -176,7 +178,7 @@ def _keyword(arg: cst.Arg) -> str:
 
 
 def _inheriting(context: PassContext) -> dict[cst.ClassDef, list[str]]:
-    """Return the classes that derive from mindnlp's base class → the methods to override in them."""
+    """Return the classes that derive from a base class of mindnlp → the methods to override in them."""
     defined = {method.name.value for method in find(context.tree, cst.FunctionDef)}
     called = {
         self_attribute(call.func, self_name(method) or "self")
@@ -191,8 +193,12 @@ def _inheriting(context: PassContext) -> dict[cst.ClassDef, list[str]]:
         if isinstance(node, cst.ClassDef)
         and wanted
         and isinstance(node.body, cst.IndentedBlock)
-        and any(context.qualified_name(base.value) == _BASE for base in node.bases)
+        and any(_is_base(context.qualified_name(base.value) or "") for base in node.bases)
     }
+
+
+def _is_base(qualified: str) -> bool:
+    return qualified.startswith(_LIBRARY) and qualified.endswith(_BASE)
 
 
 def _with_methods(owner: cst.ClassDef, methods: Sequence[str], least: str) -> cst.ClassDef:

@@ -139,11 +139,22 @@ def _module_calls(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:
         for target in find(method.body, cst.AssignTarget)
         if (name := self_attribute(target.target, self_name(method) or "self"))
     }
-    return [
+    found = [
         index
         for index, statement in enumerate(forward.body.body)
         if any(self_attribute(call.func, self_) in kept for call in find(statement, cst.Call, into_functions=False))
     ]
+    if len(found) == 1 and _hands_on(forward.body.body[found[0]], self_):
+        return []  # whom it calls is the model
+    return found
+
+
+def _hands_on(statement: cst.CSTNode, self_: str) -> bool:
+    """Tell whether a statement does nothing but return what another module answers."""
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+        return False
+    value = statement.body[0].value if isinstance(statement.body[0], cst.Return) else None
+    return isinstance(value, cst.Call) and self_attribute(value.func, self_) is not None
 
 
 def _largest(forward: cst.FunctionDef, calls: Sequence[int], context: PassContext) -> Region:

@@ -62,6 +62,19 @@ def test_what_is_rewritten(rewrite):
     assert rewrite(result.text, "masks").text == result.text
 
 
+def test_a_base_class_of_another_family(rewrite):
+    """RoBERTa's file takes BERT's; a class of the user's own, or one that is no base class, may do something else."""
+    before = "from mindnlp.transformers.modeling_utils import PreTrainedModel"
+    for module, count in (("mindnlp.transformers.models.bert.modeling_bert", 1), ("own.modeling_bert", 0)):
+        text = FILE.replace(before, f"from {module} import BertPreTrainedModel").replace(
+            "(PreTrainedModel)", "(BertPreTrainedModel)"
+        )
+        assert rewrite(text, "masks").text.count("def get_extended_attention_mask(") == count
+    text = FILE.replace(before, "from mindnlp.transformers.models.bert.modeling_bert import BertModel")
+    text = text.replace("(PreTrainedModel)", "(BertModel)")
+    assert "def get_extended_attention_mask(" not in rewrite(text, "masks").text
+
+
 def test_a_method_of_the_file_s_own_is_kept(rewrite):
     own = FILE.replace("    config_class = None", "    def invert_attention_mask(self, mask):\n        return mask")
     text = rewrite(own, "masks").text
