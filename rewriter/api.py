@@ -77,7 +77,7 @@ def rewrite(
         found = inputs.resolve(str(source))
         if len(found) != 1:
             raise RewriterError(f"{source}: holds {len(found)} modeling files; rewrite takes one")
-        parsed = source_layer.read(found[0])
+        parsed = source_layer.read(found[0].path)
     return pipeline.run(
         parsed,
         select(host, passes),

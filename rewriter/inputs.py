@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -12,7 +13,36 @@ from .errors import RewriterError
 PATTERN = "modeling_*.py"
 
 
-def resolve(text: str, *, leave_out: Path | None = None) -> list[Path]:
+@dataclass(frozen=True)
+class Input:
+    """A modeling file to rewrite.
+
+    Attributes:
+        path: The file.
+        folder: The folder or package that was named and in which it was found; None when it was named itself.
+    """
+
+    path: Path
+    folder: Path | None = None
+
+    def place(self, output: str | None) -> Path:
+        """Return where the rewriting goes.
+
+        Args:
+            output: A `.py` file or a folder, in which what was found in a folder keeps its place; None for
+                `<name>_rewritten.py` beside the input, or in the working directory for the file of an installed
+                package.
+        """
+        if output is None:
+            folder = Path.cwd() if is_installed(self.path) else self.path.parent
+            return folder / f"{self.path.stem}_rewritten.py"
+        target = Path(output)
+        if output.endswith(".py") and not target.is_dir():
+            return target
+        return target / (self.path.name if self.folder is None else self.path.relative_to(self.folder))
+
+
+def resolve(text: str, *, leave_out: Path | None = None) -> list[Input]:
     """Return the modeling files that `text` stands for.
 
     Args:
@@ -28,7 +58,7 @@ def resolve(text: str, *, leave_out: Path | None = None) -> list[Path]:
         if text and path.is_dir():
             return _search(path, leave_out)
         if path.is_file():
-            return [path]
+            return [Input(path)]
     except (OSError, ValueError) as error:  # a name too long, or one that no file can have
         raise RewriterError(f"{text}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if text.endswith(".py") or "/" in text or "\\" in text:
@@ -39,10 +69,10 @@ def resolve(text: str, *, leave_out: Path | None = None) -> list[Path]:
             f"{text or 'an empty name'}: neither a file nor an installed module",
             hint="A dotted module looks like mindnlp.transformers.models.bert.modeling_bert.",
         )
-    return _search(module.parent, leave_out) if module.name == "__init__.py" else [module]
+    return _search(module.parent, leave_out) if module.name == "__init__.py" else [Input(module)]
 
 
-def _search(folder: Path, leave_out: Path | None) -> list[Path]:
+def _search(folder: Path, leave_out: Path | None) -> list[Input]:
     skipped = leave_out.resolve() if leave_out is not None else None
     if skipped is not None and folder.resolve().is_relative_to(skipped):
         skipped = None  # the folder was named itself
@@ -56,7 +86,7 @@ def _search(folder: Path, leave_out: Path | None) -> list[Path]:
     )
     if not found:
         raise RewriterError(f"{folder}: no modeling file in this folder", hint=f"Looked for {PATTERN}, at any depth.")
-    return found
+    return [Input(path, folder) for path in found]
 
 
 def find_module(dotted: str) -> Path | None:
@@ -82,35 +112,20 @@ def is_installed(path: Path) -> bool:
     return any(part in ("site-packages", "dist-packages") for part in path.resolve().parts)
 
 
-def output_path(source: Path, output: str | None) -> Path:
-    """Return where the rewriting of `source` goes.
-
-    Args:
-        source: The input file.
-        output: A `.py` file or a folder; None for `<name>_rewritten.py` beside the input, or in the working directory
-            for the file of an installed package.
-    """
-    if output is None:
-        folder = Path.cwd() if is_installed(source) else source.parent
-        return folder / f"{source.stem}_rewritten.py"
-    target = Path(output)
-    return target if output.endswith(".py") and not target.is_dir() else target / source.name
-
-
-def refuse_clashes(files: Sequence[Path], output: str | None) -> None:
+def refuse_clashes(files: Sequence[Input], output: str | None) -> None:
     """Make sure that every result has a place of its own.
 
     Args:
         files: The inputs.
-        output: As in `output_path`.
+        output: As in `Input.place`.
 
     Raises:
         RewriterError: A result would take the place of an input, or of another result.
     """
-    inputs = {path.resolve(): path for path in files}
+    inputs = {item.path.resolve(): item.path for item in files}
     taken: dict[Path, Path] = {}
-    for path in files:
-        place = output_path(path, output)
+    for item in files:
+        path, place = item.path, item.place(output)
         key = place.resolve()
         if key in inputs:
             raise RewriterError(

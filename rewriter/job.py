@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from . import api, files, pipeline, source
-from .inputs import output_path
+from .inputs import Input
 from .ordering import ordered
 from .passes import Outcome
 from .pipeline import Gate, Result
@@ -89,12 +89,12 @@ class Job:
         ordered(api.select(self.host, self.passes))
 
     def run(
-        self, path: Path, progress: Callable[[str], None] = lambda name: None, prove: Prove | None = None
+        self, item: Input, progress: Callable[[str], None] = lambda name: None, prove: Prove | None = None
     ) -> FileOutcome:
-        """Rewrite `path` and write the result.
+        """Rewrite a file and write the result.
 
         Args:
-            path: The file.
+            item: The file.
             progress: Told what runs.
             prove: Has the last word on what is written.
 
@@ -102,8 +102,9 @@ class Job:
             RewriterError: The file cannot be read, is no modeling file, or the result cannot be written. Nothing is
                 left half done.
         """
+        path = item.path
         file = source.read(path)
-        place = path if self.mode is Mode.IN_PLACE else output_path(path, self.output)
+        place = path if self.mode is Mode.IN_PLACE else item.place(self.output)
 
         def begin(name: str) -> None:
             progress(name)
@@ -112,7 +113,7 @@ class Job:
         def rewriting(gate: Gate | None, without: Collection[str] = ()) -> Result:
             return pipeline.run(
                 file,
-                [item for item in api.select(self.host, self.passes) if item.name not in without],
+                [known for known in api.select(self.host, self.passes) if known.name not in without],
                 self.target,
                 dialects=self.host.dialects(),
                 standalone=place.resolve().parent != path.resolve().parent,

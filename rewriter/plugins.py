@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -33,11 +34,19 @@ class PluginHost:
 
     Attributes:
         manager: pluggy's plugin manager, with our hook specifications.
+        named: The plugins that the user named.
+        blocked: Those not to load.
         broken: Plugin name → why it is not used. An installed plugin that fails is reported, and the tool goes on.
     """
 
     manager: pluggy.PluginManager
+    named: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
     broken: dict[str, str] = field(default_factory=dict)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let another process load the same plugins, once."""
+        return _again, (self.named, self.blocked)
 
     def passes(self) -> list[tuple[str, Pass]]:
         """Return (plugin name, pass) for every registered pass, in a stable order."""
@@ -97,7 +106,7 @@ def load(named: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> PluginHo
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    host = PluginHost(manager)
+    host = PluginHost(manager, named, blocked)
     for name in blocked:
         manager.set_blocked(name)
     if not os.environ.get(AUTOLOAD_OFF):
@@ -111,6 +120,16 @@ def load(named: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> PluginHo
         if name not in {_name_of(text) for text in named} | {entry.name for entry in entry_points(group=GROUP)}:
             host.broken[name] = "there is no plugin of this name to leave out"
     return host
+
+
+def _again(named: tuple[str, ...], blocked: tuple[str, ...]) -> PluginHost:
+    """Return what another process has loaded: a function of its own, since a cache has no name to be pickled by."""
+    return _load_once(named, blocked)
+
+
+@functools.cache
+def _load_once(named: tuple[str, ...], blocked: tuple[str, ...]) -> PluginHost:
+    return load(named, blocked)
 
 
 def _load_entry_point(host: PluginHost, entry: EntryPoint) -> None:

@@ -22,11 +22,13 @@ from rich.text import Text
 from .errors import RewriterError
 from .job import FileOutcome
 from .passes import Outcome, Site
+from .summary import Row, Standing, row_of, totals
 
 SCHEMA = 1
 """Version of the JSON document; it changes when a field is renamed or removed."""
 
 _COLOURS = {Outcome.REWRITTEN: "green", Outcome.SKIPPED: "yellow", Outcome.ROLLED_BACK: "red"}
+_OF_FILES = {Standing.REWRITTEN: "green", Standing.PARTLY: "yellow", Standing.LEFT: "red"}
 _SHOWN_SKIPS = 8
 
 
@@ -41,12 +43,15 @@ class Report:
     Attributes:
         console: What the text goes to; quiet with `as_json`.
         exit_code: The worst so far: 0 done, 1 a promise failed, 2 usage or unreadable input.
+        in_short: Whether the files come as one table at the end, and not each by itself.
     """
 
     def __init__(self, *, as_json: bool = False, verbose: bool = False, diff: bool = False) -> None:
         self.as_json = as_json
         self.console = Console(quiet=as_json, soft_wrap=True, highlight=False, emoji=False)
         self.exit_code = 0
+        self.in_short = False
+        self._rows: list[Row] = []
         self._verbose = verbose
         self._diff = diff
         self._document: dict[str, Any] = {"schema": SCHEMA}
@@ -66,9 +71,14 @@ class Report:
         """Tell what became of one input."""
         self.worsen(outcome.exit_code)
         self._document.setdefault("files", []).append(_file_document(outcome, with_diff=self._diff))
-        if self.as_json:
-            return
+        self._rows.append(row_of(outcome))
         result = outcome.result
+        if self.in_short and not self.as_json:
+            if self._diff:
+                self._print_diff(result.diff(to_name=str(outcome.written or result.source.name)))
+            self._print_rolled_back(outcome)
+        if self.in_short or self.as_json:
+            return
         self.console.print(f"[bold]{escape(result.source.name)}[/bold]  ({result.dialect.name}, {_target(outcome)})")
         if self._diff:
             self._print_diff(result.diff(to_name=str(outcome.written or result.source.name)))
@@ -90,6 +100,8 @@ class Report:
         """Add a mistake to the JSON document, and its exit code; the text of it is for standard error, not here."""
         self.worsen(error.exit_code)
         self.put("errors", {"source": source, "message": error.message, "hint": error.hint})
+        if source is not None:
+            self._rows.append(Row(source, Standing.LEFT, why=error.message))
 
     def warn(self, message: str) -> None:
         """Print what the user should not overlook."""
@@ -124,10 +136,25 @@ class Report:
             console.print(f"[yellow]plugin {escape(name)} is not used, or in part:[/yellow] {escape(why)}")
 
     def close(self) -> None:
-        """Print the JSON document, if that was asked for."""
+        """Print the table of all files, or the JSON document, if that was asked for."""
+        if self.in_short:
+            self._document["summary"] = [row.to_json() for row in self._rows]
+            self._print_rows()
         if self.as_json:
             print(json.dumps({**self._document, "exit_code": self.exit_code}, indent=2, default=str))
         sys.stdout.flush()  # here a reader who went away is noticed; at the end of the process it would be a traceback
+
+    def _print_rows(self) -> None:
+        """Print one line for each file, and under it what blocks the rest of it."""
+        width = max((len(row.file) for row in self._rows), default=0)
+        for row in sorted(self._rows, key=lambda row: row.file):
+            colour = _OF_FILES[row.standing]
+            counts = f"{row.sites:>5} places {row.graphs:>3} graphs" if row.sites else ""
+            line = f"{escape(row.file.ljust(width))}  [{colour}]{row.standing.value:<9}[/{colour}] {counts}"
+            self.console.print(line.rstrip())
+            for reason in row.reasons():
+                self.console.print(f"    {escape(reason)}")
+        self.console.print(f"[bold]{totals(self._rows)}[/bold]")
 
     def _print_sites(self, sites: Sequence[Site]) -> None:
         rewritten = [site for site in sites if site.outcome is Outcome.REWRITTEN]
@@ -221,6 +248,7 @@ def _file_document(outcome: FileOutcome, *, with_diff: bool) -> dict[str, Any]:
 
 def _site_document(site: Site) -> dict[str, Any]:
     document = {**asdict(site), "outcome": site.outcome.value}
-    if site.evidence is None:
-        del document["evidence"]
+    for name in ("evidence", "advice"):
+        if not document[name]:
+            del document[name]
     return document

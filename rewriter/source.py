@@ -14,7 +14,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import libcst as cst
@@ -51,6 +51,10 @@ class SourceFile:
     def text(self) -> str:
         """The source decoded, with its own newlines and byte-order mark."""
         return self.decode(self.data)
+
+    def without_tree(self) -> SourceFile:
+        """Return the same with an empty tree, for where only the bytes are of use."""
+        return replace(self, tree=cst.Module([], encoding=self.tree.encoding), lines={})
 
     def decode(self, data: bytes) -> str:
         """Decode `data` as this file is encoded; a byte-order mark stays in the text."""

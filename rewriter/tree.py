@@ -43,7 +43,7 @@ class Names:
         """Return the dotted name an expression stands for, e.g. `mindspore.ops.cat` for `P.cat`.
 
         Only imported names and builtins have one (`builtins.len`); what the file itself defines or shadows, and a name
-        that may stand for more than one thing, gives None.
+        that may stand for more than one thing, gives None; so does an attribute of a builtin that the file binds, too.
         """
         dotted = dotted_name(node)
         if dotted is None:
@@ -58,6 +58,8 @@ class Names:
                 return None
             if root not in self._bindings.bound:
                 return f"builtins.{dotted}"
+            if rest:  # `input.shape`: a local name, since nobody asks for a method of a builtin
+                return None
         return self._qualified_by_scope(node, dotted)
 
     def _qualified_by_scope(self, node: cst.CSTNode, dotted: str) -> str | None:
@@ -334,6 +336,12 @@ def bound_name(alias: cst.ImportAlias) -> str:
     if alias.asname is not None:
         return alias.asname.name.value if isinstance(alias.asname.name, cst.Name) else ""
     return alias.evaluated_name.split(".")[0]
+
+
+def forget() -> None:
+    """Let go of what is remembered of statements; for a process that goes on to other files."""
+    for remembered in (_statement_nodes, _found, _kinds, _statement_identifiers, _statement_ids):
+        remembered.cache_clear()
 
 
 def replace(root: Node, changes: NodeMap) -> Node:

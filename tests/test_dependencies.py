@@ -27,6 +27,7 @@ CORE = [Requirement(text) for text in PROJECT["dependencies"]]
 TEST = [Requirement(text) for text in PROJECT["optional-dependencies"]["test"]]
 PEERS = [Requirement(text) for text in PROJECT["optional-dependencies"]["peers"]]
 CHARTS = [Requirement(text) for text in PROJECT["optional-dependencies"]["charts"]]
+CLUSTERS = [Requirement(text) for name in ("dask", "ray") for text in PROJECT["optional-dependencies"][name]]
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 FOLDERS = ("rewriter", "passes", "models", "tests", "examples")
 OWN = {"rewriter", "rewriter_passes", "models"}
@@ -139,7 +140,7 @@ def test_what_the_package_needs_is_not_for_tests_only(requirement):
 
 
 def test_what_the_package_imports_is_declared():
-    declared = {name for requirement in CORE + CHARTS for name in import_names(requirement.name)}
+    declared = {name for requirement in CORE + CHARTS + CLUSTERS for name in import_names(requirement.name)}
     for folder in ("rewriter", "passes"):
         foreign = imported(folder) - sys.stdlib_module_names - OWN - declared
         assert not foreign, f"{folder}/ imports {sorted(foreign)}, which pyproject.toml does not declare"

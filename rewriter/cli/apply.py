@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..backends import Backend
 from .options import (
     JOBS,
     BatchOption,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from ..benchmark.selection import Selection
     from ..equivalence.adapters import ModelAdapter
     from ..equivalence.gate import Proof
+    from ..inputs import Input
     from ..job import FileOutcome, Job, Rewriting
     from ..pipeline import Gate, Result
     from ..report import Report
@@ -89,6 +93,14 @@ def command(
     length: LengthOption = 128,
     rounds: RoundsOption = None,
     threads: ThreadsOption = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Rewrite many files in so many processes (default: all cores)."),
+    ] = None,
+    backend: Annotated[
+        Backend,
+        typer.Option(help="What runs them: this machine, or a Dask or Ray cluster that sees the same files."),
+    ] = Backend.LOCAL,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="List every site, the skipped ones too.")] = False,
     passes: PassesOption = None,
     target: TargetOption = None,
@@ -105,9 +117,12 @@ def command(
     The file is parsed, never executed, and MindSpore is not imported (unless --verify or --bench asks to run it).
     The result goes to NAME_rewritten.py beside the input (for an installed module: to the working directory), or to -o.
 
-    One file that fails does not stop the others. Exit codes: 0 all were rewritten, or had been before; 1 nothing to
-    rewrite was found, a pass asked for did nothing, a result could not be proved, --strict and a rollback, or --check
-    found work; 2 usage, an input that cannot be read, or a place that cannot be written. The worst of all files counts.
+    Several files end in a table: rewritten, partly (with the line of what blocks the rest) or left. Many are rewritten
+    in parallel, unless they are to be verified. One file that fails does not stop the others.
+
+    Exit codes: 0 all were rewritten, or had been before; 1 nothing to rewrite was found, a pass asked for did nothing,
+    a result could not be proved, --strict and a rollback, or --check found work; 2 usage, an input that cannot be read,
+    or a place that cannot be written. The worst of all files counts.
 
     With --verify every pass is a transaction: changes that break the import, the compilation or an output are found by
     bisection, rolled back alone and named with their evidence; the rest is kept, proved as a whole, and then written.
@@ -124,6 +139,8 @@ def command(
       rewriter apply modeling_bert.py --plugin my_pass.py --verify --strict
 
       rewriter apply modeling_clip.py --measure --model CLIPVisionModel --batch 8
+
+      rewriter apply mindnlp.transformers.models -o out/
     """
     from ..errors import RewriterError
     from ..inputs import refuse_clashes
@@ -143,10 +160,14 @@ def command(
             raise RewriterError(f"-o {output} names one file, but there are {len(files)} inputs", hint="Name a folder.")
         if mode is Mode.WRITE:
             refuse_clashes(files, output)
-        adapters = choices.host.model_adapters() if verify else ()
-        for path in files:
-            with _isolated(str(path), report, verbose=verbose):
-                _one(path, job, report, adapters, plan, verify=verify, measure=measure, bench=bench)
+        report.in_short = len(files) > 1 and not verbose
+        if verify or bench:
+            adapters = choices.host.model_adapters() if verify else ()
+            for item in files:
+                with _isolated(str(item.path), report, verbose=verbose):
+                    _one(item, job, report, adapters, plan, verify=verify, measure=measure, bench=bench)
+        else:
+            _all(files, job, report, jobs or os.cpu_count() or 1, backend, verbose=verbose)
         report.broken_plugins(choices.host.broken)
 
 
@@ -179,22 +200,41 @@ def _refuse_unproved(target: Target, *, verify: bool) -> None:
         )
 
 
-def _files(inputs: list[str], output: str | None, report: Report) -> list[Path]:
+def _all(files: Sequence[Input], job: Job, report: Report, jobs: int, backend: Backend, *, verbose: bool) -> None:
+    """Rewrite files, many in parallel."""
+    from ..batch import run
+    from .progress import bar
+
+    with bar(report, "rewriting") as move:
+        for number, done in enumerate(run(job, files, jobs=jobs, backend=backend), start=1):
+            move(done.item.path.name, number / len(files))
+            job.host.broken.update(done.broken)
+            if verbose and done.trace:
+                sys.stderr.write(done.trace)
+            if done.error is not None:
+                complain(done.error)
+                report.error(done.error, source=str(done.item.path))
+            if done.outcome is not None:
+                report.add(done.outcome)
+
+
+def _files(inputs: list[str], output: str | None, report: Report) -> list[Input]:
     """Return the files that `inputs` stand for, each once; what stands for none is reported."""
     from ..inputs import resolve
 
     folder = Path(output) if output and not output.endswith(".py") else None
-    found: dict[Path, Path] = {}
+    found: dict[Path, Input] = {}
     for text in inputs:
         with _isolated(text, report):
-            for path in resolve(text, leave_out=folder):
-                found.setdefault(path.resolve(), path)
+            for item in resolve(text, leave_out=folder):
+                found.setdefault(item.path.resolve(), item)
     return list(found.values())
 
 
 @contextlib.contextmanager
 def _isolated(source: str, report: Report, *, verbose: bool = False) -> Iterator[None]:
     """Report what goes wrong with one input, and let the others go on."""
+    from ..batch import internal_error
     from ..errors import RewriterError
 
     try:
@@ -205,17 +245,13 @@ def _isolated(source: str, report: Report, *, verbose: bool = False) -> Iterator
     except Exception as error:  # a bug of ours; the files that are left should not suffer
         if verbose:
             traceback.print_exc()
-        wrapped = RewriterError(
-            f"{source}: internal error, {type(error).__name__}: {error}",
-            hint="This is a bug in rewriter. The file is as it was; -v shows the traceback.",
-            exit_code=1,
-        )
+        wrapped = internal_error(source, error)
         complain(wrapped)
         report.error(wrapped, source=source)
 
 
 def _one(
-    path: Path,
+    item: Input,
     job: Job,
     report: Report,
     adapters: Sequence[ModelAdapter],
@@ -236,8 +272,9 @@ def _one(
             proofs.append(_proved(path, rewriting, adapters, step))
         return proofs[0].result, _refused(proofs[0], job)
 
+    path = item.path
     with _watched(report, str(path), known=measure) as step:
-        outcome = job.run(path, step, (lambda path, rewriting, _: prove(path, rewriting, step)) if verify else None)
+        outcome = job.run(item, step, (lambda path, rewriting, _: prove(path, rewriting, step)) if verify else None)
     report.add(outcome)
     for selection in selections:
         _tell_selection(selection, path, report)

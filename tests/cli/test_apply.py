@@ -64,7 +64,8 @@ class TestPlaces:
         (package / "deep" / "modeling_b.py").write_text(TOY, encoding="utf-8")
         monkeypatch.syspath_prepend(package.parent)
         assert cli("apply", "more_toys_of_a_test", "-o", "out").code == 0
-        assert sorted(path.name for path in (workplace / "out").iterdir()) == ["modeling_a.py", "modeling_b.py"]
+        written = sorted(path.relative_to("out").as_posix() for path in Path("out").rglob("*.py"))
+        assert written == ["deep/modeling_b.py", "modeling_a.py"]
 
     def test_a_module_of_the_working_directory_without_its_ending(self, cli, toy):
         assert cli("apply", "modeling_toy").code == 0
@@ -124,7 +125,7 @@ class TestNothingIsLost:
         for folder in ("a", "b"):
             (workplace / folder).mkdir()
             (workplace / folder / "modeling_toy.py").write_text(TOY, encoding="utf-8")
-        run = cli("apply", ".", "-o", "out")
+        run = cli("apply", "a", "b", "-o", "out")
         assert run.code == 2
         assert str(Path("a/modeling_toy.py")) in run.err
         assert str(Path("b/modeling_toy.py")) in run.err

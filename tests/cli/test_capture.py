@@ -56,7 +56,7 @@ def test_what_looks_at_its_numbers_is_rolled_back_with_the_reason(cli, plugin, r
     document = json.loads(run.out)
     evidence = [site["evidence"] for site in document["files"][0]["sites"] if site["outcome"] == "rolled back"]
     assert any("reads what is in a tensor, by item" in item["message"] for item in evidence)
-    assert {item["what"] for item in evidence} == {"trace"}
+    assert {item["what"] for item in evidence} == {"trace"}, evidence
     assert document["verdicts"][0]["ok"] is True
     assert told_of(document, "BertEncoder.")["recorded"] > 0  # below it, a graph holds as much as it may
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rewriter import plugins
 from rewriter.cli.options import choose
 from rewriter.errors import RewriterError
+from rewriter.inputs import Input
 from rewriter.job import FileOutcome, Job, Mode
 
 UNLIKE = {
@@ -44,7 +45,7 @@ def applied(
     choices = choose(None, None, None, None, None)
     job = Job(host, choices.passes, choices.target, Mode.WRITE, output)
     try:
-        outcome: FileOutcome = job.run(path)
+        outcome: FileOutcome = job.run(Input(path))
         code, message = outcome.exit_code, outcome.problem or outcome.note
         assert not outcome.result.failures  # a pass that fails takes its other sites along
     except RewriterError as error:

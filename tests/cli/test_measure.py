@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+WAIT = "__import__('time').sleep(0.4)"
 
-PLUGIN = '''\
+PLUGIN = (
+    f'''\
+WAIT = "{WAIT}"
+'''
+    + '''\
 import libcst as cst
 
 from rewriter import Pass, hookimpl
 from rewriter.tree import find, replace
-
-WAIT = "__import__('time').sleep(0.1)"
 
 
 class Doze(Pass):
@@ -52,6 +55,7 @@ class Wake(Pass):
 def rewriter_passes():
     return [Doze(), Wake()]
 '''
+)
 LOOP = "        all_hidden_states = () if output_hidden_states else None\n"
 WHAT = ("--model", "BertModel", "--size", "tiny", "--length", "8", "--rounds", "12")
 
@@ -65,8 +69,8 @@ def plugin(workplace: Path, few_calls: str) -> Path:
 
 @pytest.fixture
 def bert(changed_bert) -> Path:
-    """A copy of the bundled BERT whose encoder sleeps."""
-    return changed_bert(LOOP, f"        __import__('time').sleep(0.1)  # asleep\n{LOOP}")
+    """A copy of the bundled BERT whose encoder sleeps, for longer than a busy machine makes anything last."""
+    return changed_bert(LOOP, f"        {WAIT}  # asleep\n{LOOP}")
 
 
 @pytest.mark.slow

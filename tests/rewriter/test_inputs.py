@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
 from rewriter import inputs
 from rewriter.errors import RewriterError
+from rewriter.inputs import Input
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +26,7 @@ def touch(*names: str) -> None:
 
 
 def found(text: str, **options) -> list[str]:
-    return [path.as_posix() for path in inputs.resolve(text, **options)]
+    return [item.path.as_posix() for item in inputs.resolve(text, **options)]
 
 
 class TestResolve:
@@ -75,7 +77,7 @@ class TestResolve:
         touch("lib/pack2/__init__.py", "lib/pack2/deep/modeling_a.py")
         sys.path.insert(0, str(Path("lib").resolve()))
         try:
-            assert [path.name for path in inputs.resolve("pack2")] == ["modeling_a.py"]
+            assert [item.path.name for item in inputs.resolve("pack2")] == ["modeling_a.py"]
         finally:
             sys.path.pop(0)
 
@@ -85,7 +87,7 @@ class TestResolve:
             inputs.resolve(name)
 
     def test_the_real_mindnlp(self):
-        (path,) = inputs.resolve("mindnlp.transformers.models.bert.modeling_bert")
+        ((path, _),) = map(astuple, inputs.resolve("mindnlp.transformers.models.bert.modeling_bert"))
         assert path.as_posix().endswith("mindnlp/transformers/models/bert/modeling_bert.py")
         assert inputs.is_installed(path)
 
@@ -105,11 +107,18 @@ class TestPlaces:
     )
     def test_output_path(self, here, source, output, place):
         (here / "folder.py").mkdir()
-        assert here / inputs.output_path(Path(source), output) == here / place
+        assert here / Input(Path(source)).place(output) == here / place
+
+    def test_what_is_found_in_a_folder_keeps_its_place_there(self, here):
+        for folder in ("tree/a", "tree/b"):
+            touch(f"{folder}/modeling_x.py")
+        places = [item.place("out").as_posix() for item in inputs.resolve("tree")]
+        assert places == ["out/a/modeling_x.py", "out/b/modeling_x.py"]
+        inputs.refuse_clashes(inputs.resolve("tree"), "out")
 
     def test_no_clash(self):
-        inputs.refuse_clashes([Path("a/modeling_x.py"), Path("b/modeling_x.py")], None)
-        inputs.refuse_clashes([Path("a/modeling_x.py"), Path("b/modeling_y.py")], "out")
+        inputs.refuse_clashes([Input(Path("a/modeling_x.py")), Input(Path("b/modeling_x.py"))], None)
+        inputs.refuse_clashes([Input(Path("a/modeling_x.py")), Input(Path("b/modeling_y.py"))], "out")
 
     @pytest.mark.parametrize(
         ("sources", "output"),
@@ -123,5 +132,5 @@ class TestPlaces:
     )
     def test_clashes(self, sources, output):
         with pytest.raises(RewriterError) as caught:
-            inputs.refuse_clashes([Path(source) for source in sources], output)
+            inputs.refuse_clashes([Input(Path(source)) for source in sources], output)
         assert caught.value.exit_code == 2

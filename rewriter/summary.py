@@ -1,0 +1,87 @@
+"""Many files in short: which were rewritten, which in part or not at all, and what blocks the rest, line by line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from .job import FileOutcome
+from .passes import Outcome, Site
+
+_COMPILING = "jit"
+"""The pass whose sites are the methods that become graphs."""
+
+
+class Standing(str, Enum):
+    """What became of a file."""
+
+    REWRITTEN = "rewritten"
+    PARTLY = "partly"
+    LEFT = "left"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file.
+
+    Attributes:
+        file: Its name.
+        standing: What became of it.
+        sites: Places rewritten.
+        graphs: Methods that are compiled.
+        blocks: What blocks the rest: what was rolled back, and what its owner can change.
+        why: Why it was left, where no place in it is to blame.
+    """
+
+    file: str
+    standing: Standing
+    sites: int = 0
+    graphs: int = 0
+    blocks: tuple[Site, ...] = ()
+    why: str = ""
+
+    def reasons(self) -> list[str]:
+        """Return what blocks the rest, each with its line and what can be done about it."""
+        told = [f"{self.file}:{site.line}: {site.what}: {site.reason}" for site in self.blocks]
+        advised = [f"{text}. {site.advice}".rstrip() for text, site in zip(told, self.blocks, strict=True)]
+        return advised or [self.why] * bool(self.why)
+
+    def to_json(self) -> Mapping[str, object]:
+        """Return it as a JSON object."""
+        return {
+            "file": self.file,
+            "standing": self.standing.value,
+            "sites": self.sites,
+            "graphs": self.graphs,
+            "why": self.reasons(),
+        }
+
+
+def row_of(outcome: FileOutcome) -> Row:
+    """Return a file in short."""
+    result = outcome.result
+    name, sites = result.source.name, result.sites
+    rewritten = [site for site in sites if site.outcome is Outcome.REWRITTEN]
+    blocks = tuple(
+        site
+        for site in sites
+        if site.outcome is Outcome.ROLLED_BACK or (site.outcome is Outcome.SKIPPED and site.advice)
+    )
+    why = "; ".join(filter(None, (outcome.problem, outcome.note)))
+    if not rewritten:
+        # With a remark and no problem, an earlier run has done it.
+        standing = Standing.REWRITTEN if outcome.note and not outcome.problem else Standing.LEFT
+        return Row(name, standing, blocks=blocks, why=why)
+    graphs = sum(site.pass_name == _COMPILING for site in rewritten)
+    failed = "; ".join(f"pass {failure.pass_name} failed: {failure.error}" for failure in result.failures)
+    standing = Standing.PARTLY if blocks or failed or outcome.problem else Standing.REWRITTEN
+    return Row(name, standing, len(rewritten), graphs, blocks, why or failed)
+
+
+def totals(rows: Sequence[Row]) -> str:
+    """Return one line about all files."""
+    counts = Counter(row.standing for row in rows)
+    parts = [f"{counts[standing]} {standing.value}" for standing in Standing if counts[standing]]
+    return f"{len(rows)} files: {', '.join(parts)}; {sum(row.graphs for row in rows)} graphs"
