@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("mindspore", "mindnlp", "numpy")
-RUNNING = ("equivalence", "benchmark", "runtime")
+RUNNING = ("equivalence", "benchmark", "runtime", "survey")
 
 
 def imports(path: Path) -> dict[str, int]:

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from ..errors import RewriterError
-from . import apply, bench, bisect, explain, passes, run, undo, verify
+from . import apply, bench, bisect, explain, passes, run, survey, undo, verify
 from .session import complain
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ app.command("bench")(bench.command)
 app.command("explain")(explain.command)
 app.command("passes")(passes.command)
 app.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(run.command)
+app.command("survey")(survey.command)
 app.command("undo")(undo.command)
 
 

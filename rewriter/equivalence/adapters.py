@@ -97,10 +97,11 @@ def find_adapter(module: ModuleType, extra: Sequence[ModelAdapter] = ()) -> Mode
     Raises:
         RewriterError: No adapter does.
     """
+    from .any_model import AnyModel
     from .clip_like import ClipLike
     from .text_like import TextLike
 
-    for adapter in (*extra, ClipLike(), TextLike()):
+    for adapter in (*extra, ClipLike(), TextLike(), AnyModel()):
         if adapter.matches(module):
             return adapter
     where = getattr(module, "__file__", None) or module.__name__

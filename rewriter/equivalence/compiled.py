@@ -74,6 +74,8 @@ def find(rewritten: ModuleType, original: ModuleType) -> list[CompiledMethod]:
             continue
         before = getattr(original, owner.__name__, None)
         for name, value in vars(owner).items():
+            if isinstance(value, (staticmethod, classmethod)):
+                continue  # they name what they hold by the same attribute
             plain = getattr(value, "__wrapped__", None)
             if callable(value) and plain is not None and not hasattr(getattr(before, name, None), "__wrapped__"):
                 found.append(CompiledMethod(owner, name, value, plain))

@@ -1,0 +1,1 @@
+"""`rewriter survey`: every model of a package rewritten, compiled and compared, as a table."""

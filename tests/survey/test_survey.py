@@ -1,0 +1,205 @@
+"""`rewriter survey`: a row for every model, whatever becomes of its process, and a table and a page of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rewriter.cli import app
+from rewriter.survey.examine import hands_on
+from rewriter.survey.row import DIFFERENT, EQUIVALENT, IDENTICAL, REFUSED, Row, totals
+from rewriter.survey.survey import examined, survey, write_page, write_table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FAMILY = '''\
+"""A family that no adapter was written for: its configuration and its arguments say all that is needed."""
+
+import mindspore
+from mindspore import nn, ops
+
+
+class FooConfig:
+    def __init__(self, vocab_size=30000, hidden_size=768, num_hidden_layers=12, image_size=224, use_return_dict=False):
+        self.vocab_size, self.hidden_size, self.num_hidden_layers = vocab_size, hidden_size, num_hidden_layers
+        self.image_size, self.use_return_dict = image_size, use_return_dict
+
+
+class FooEncoder(nn.Cell):
+    def __init__(self, config):
+        super().__init__()
+        self.layers = nn.CellList([nn.Dense(config.hidden_size, config.hidden_size) for _ in range(2)])
+
+    def construct(self, x, output_hidden_states=False):
+        states = () if output_hidden_states else None
+        for layer in self.layers:
+            if output_hidden_states:
+                states = states + (x,)
+            x = ops.tanh(layer(x))
+        return (x, states) if output_hidden_states else (x,)
+
+
+class FooModel(nn.Cell):
+    config_class = FooConfig
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.encoder = FooEncoder(config)
+
+    def construct(self, input_ids, attention_mask=None, output_hidden_states=False, return_dict=None):
+        return_dict = return_dict if return_dict is not None else self.config.use_return_dict
+        x = self.embeddings(input_ids)
+        if attention_mask is not None:
+            x = x * attention_mask.expand_dims(-1).astype(x.dtype)
+        outputs = self.encoder(x, output_hidden_states)
+        return outputs
+'''
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Path:
+    path = tmp_path / "foo" / "modeling_foo.py"
+    path.parent.mkdir()
+    path.write_text(FAMILY, encoding="utf-8")
+    return path
+
+
+GOOD = Row(
+    "foo", "FooModel", 9, dict.fromkeys(("tuple", "mask"), IDENTICAL), dict.fromkeys(("tuple", "mask"), IDENTICAL)
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "standing", "exact"),
+    [
+        (GOOD, "whole", True),
+        (Row("f", "M", encoder={"tuple": EQUIVALENT}, whole={"tuple": EQUIVALENT}), "whole", False),
+        (Row("f", "M", encoder={"tuple": IDENTICAL}, whole={"tuple": REFUSED}), "encoder", True),
+        (Row("f", "M", whole={"tuple": REFUSED}, auto={"tuple": IDENTICAL}), "auto", True),
+        (Row("f", "M", encoder={"tuple": IDENTICAL, "all": REFUSED}, whole={"tuple": REFUSED}), "left", False),
+        (Row("f", "M", encoder={"tuple": DIFFERENT}, whole={"tuple": IDENTICAL}), "different", False),
+        (Row("f", ""), "left", False),
+    ],
+)
+def test_a_row_in_a_word(row, standing, exact):
+    assert (row.standing, row.is_exact) == (standing, exact)
+    assert Row.from_json(json.loads(json.dumps(row.to_json()))) == row
+
+
+def test_totals():
+    bad = Row("g", "M", encoder={"tuple": DIFFERENT}, whole={"tuple": DIFFERENT}, strict=REFUSED, trace=IDENTICAL)
+    counts = totals([GOOD, bad, Row("h", "", why=("not a modeling file",))])
+    assert counts["models"] == 2
+    assert (counts["whole"], counts["different"], counts["bit for bit"]) == (1, 1, 1)
+    assert (counts["unmodified strict"], counts["unmodified trace"]) == (0, 1)
+
+
+def test_the_table_and_the_page(tmp_path):
+    rows = [GOOD, Row("g", "M", why=("a <b> & c", "another"))]
+    write_table(rows, tmp_path / "survey.csv")
+    lines = list(csv.DictReader((tmp_path / "survey.csv").open(encoding="utf-8")))
+    assert [line["standing"] for line in lines] == ["whole", "left"]
+    assert lines[1]["why"] == "a <b> & c | another"
+    write_page(rows, tmp_path / "survey.html", "two models")
+    page = (tmp_path / "survey.html").read_text(encoding="utf-8")
+    assert "a &lt;b&gt; &amp; c" in page
+    assert "<b>" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("import os\nos._exit(3)\n", "ended with 3"),
+        ("raise ValueError('not today')\n", "not today"),
+        ("import mindspore\n", "no model class"),
+        ("import time\ntime.sleep(60)\n", "more than 5 seconds"),
+    ],
+    ids=["a dead process", "an error", "nothing in it", "a long time"],
+)
+def test_what_goes_wrong_is_a_row(tmp_path, text, why):
+    path = tmp_path / "foo" / "modeling_foo.py"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    limit = 5 if "sleep" in text else 100
+    (row,) = examined(str(path), "portable", False, limit)
+    assert (row.family, row.standing) == ("foo", "left")
+    assert why in row.why[0]
+
+
+def test_a_family_that_nobody_knows(family):
+    ((row,),) = survey([family], jobs=1)
+    assert (row.family, row.model, row.lines) == ("foo", "FooModel", FAMILY.count("\n"))
+    assert row.standing == "whole", row
+    assert set(row.whole) == {"tuple", "mask", "all", "packed"}
+    assert row.strict in (IDENTICAL, REFUSED)
+    assert row.trace == IDENTICAL
+
+
+def test_a_branch_on_a_value_is_left_and_named(family):
+    """A recording would hold the branch that it took: neither a graph nor a recording answers for such a model."""
+    before = "        outputs = self.encoder(x, output_hidden_states)\n"
+    assert before in FAMILY
+    reads = "        if x.asnumpy().sum() > 0:\n            x = x + 1\n"
+    family.write_text(FAMILY.replace(before, reads + before), encoding="utf-8")
+    (row,) = examined(str(family), "portable", True, 200)
+    assert row.standing == "encoder", row
+    assert not row.compiles("auto")
+    assert "modeling_foo.py:" in " ".join(row.why)
+    assert row.trace == DIFFERENT
+
+
+def test_the_command(family, tmp_path):
+    done = CliRunner().invoke(app, ["survey", str(family.parent), "-o", str(tmp_path / "out"), "--no-unmodified"])
+    assert done.exit_code == 0, done.output
+    assert "foo FooModel  whole bit for bit" in done.output
+    assert "1 models, " in done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["survey.csv", "survey.html"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return self.inner(x)", True),
+        (
+            "return_dict = self.config.use_return_dict if return_dict is None else return_dict\nreturn self.inner(x)",
+            True,
+        ),
+        ('"""Words."""\nreturn self.inner(x, return_dict=return_dict)', True),
+        ("x = x + 1\nreturn self.inner(x)", False),
+        ("return self.inner(x) + 1", False),
+        ("return inner(x)", False),
+    ],
+)
+def test_who_only_hands_on(tmp_path, import_text, body, expected):
+    lines = body.replace("\n", "\n        ")
+    module = import_text(f"class Model:\n    def construct(self, x, return_dict=None):\n        {lines}\n")
+    assert hands_on(module.Model) is expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bert", "clip"])
+def test_the_bundled_files(name):
+    rows = examined(str(ROOT / "models" / name / f"modeling_{name}.py"), "portable", True, 600)
+    assert rows
+    for row in rows:
+        assert row.standing == "whole", row
+        assert row.worst < 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["roberta", "albert", "deberta", "vit", "mpnet"])
+def test_families_of_mindnlp(family):
+    import mindnlp
+
+    path = Path(mindnlp.__file__).parent / "transformers" / "models" / family / f"modeling_{family}.py"
+    rows = examined(str(path), "portable", False, 600)
+    assert rows
+    for row in rows:
+        assert row.standing == "whole", row
