@@ -28,6 +28,9 @@ NO_COMPAT = "REWRITER_NO_COMPAT"
 
 _AUTO_MODULES = "mindnlp.transformers.models.auto."
 
+_aliases: dict[str, str] = {}
+"""Name that a package got because its own was taken → its own."""
+
 _contents: dict[str, str] = {}
 """Module name → digest of the file it was loaded from, for members of packages."""
 
@@ -120,6 +123,7 @@ def _is_at(package: ModuleType, folder: Path) -> bool:
 def _alias(top: str, root: Path) -> str:
     """Import the package in the folder `root` under a name of its own, and return that."""
     name = f"{top}_{_digest(str(root).encode())}"
+    _aliases[name] = top
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(
             name, root / "__init__.py", submodule_search_locations=[str(root)]
@@ -128,13 +132,41 @@ def _alias(top: str, root: Path) -> str:
     return name
 
 
+@contextlib.contextmanager
+def _under_its_own_name(package: str) -> Iterator[None]:
+    """Let the imports of a twin that name its original's package find that one, where another has taken the name.
+
+    The rewriting of a relative import names the package as it is called on disk, and knows of no alias.
+    """
+    alias, _, _ = package.partition(".")
+    top = _aliases.get(alias)
+    if top is None:
+        yield
+        return
+    others = _members(top)
+    for name in others:
+        del sys.modules[name]
+    sys.modules.update((top + name[len(alias) :], module) for name, module in _members(alias).items())
+    try:
+        yield
+    finally:
+        for name in _members(top):
+            sys.modules.setdefault(alias + name[len(top) :], sys.modules.pop(name))
+        sys.modules.update(others)
+
+
+def _members(top: str) -> dict[str, ModuleType]:
+    """Return a package and all of it that is imported, by name."""
+    return {name: module for name, module in list(sys.modules.items()) if name == top or name.startswith(f"{top}.")}
+
+
 def _load_alone(path: Path, package: str) -> ModuleType:
     """Import a file that is in no package; with `package`, as if it lay there."""
     name = f"{path.stem}_{_digest(str(path).encode(), path.read_bytes(), package.encode())}"
     name = f"{package}.{name}" if package else f"rewriter_loaded_{name}"
     if name in sys.modules:
         return sys.modules[name]
-    with _explained(path, str(path)), _unregistered():
+    with _explained(path, str(path)), _unregistered(), _under_its_own_name(package):
         return _execute(importlib.util.spec_from_file_location(name, path))
 
 

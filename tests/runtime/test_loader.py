@@ -45,6 +45,24 @@ def test_a_file_in_a_package_is_imported_as_its_member(tmp_path):
     assert str(tmp_path) not in sys.path
 
 
+def test_a_twin_with_absolute_imports_finds_its_originals_package(tmp_path):
+    """Also where a package of the same name was there before, which stays what it is."""
+    first = loader.load(make_package(tmp_path / "one", "loader_case_twin", 1))
+    before = {name: module for name, module in sys.modules.items() if name.startswith("loader_case_twin.")}
+    original = loader.load(make_package(tmp_path / "two", "loader_case_twin", 10))
+    write(tmp_path / "two" / "loader_case_twin" / "late.py", "LATE = 5\n")
+    text = """
+        from loader_case_twin.common import VALUE
+        from loader_case_twin.late import LATE
+        from loader_case_twin.sub.config import SIZE
+        ANSWER = VALUE + SIZE
+    """
+    twin = loader.load(write(tmp_path / "modeling_x_rewritten.py", text), twin_of=original)
+    assert (first.ANSWER, original.ANSWER, twin.ANSWER, twin.LATE) == (3, 30, 30, 5)
+    assert {name: sys.modules[name] for name in before} == before
+    assert "loader_case_twin.late" not in sys.modules
+
+
 def test_packages_of_one_name_in_two_folders_do_not_clash(tmp_path):
     first = loader.load(make_package(tmp_path / "one", "loader_case_b", 1))
     second = loader.load(make_package(tmp_path / "two", "loader_case_b", 10))
