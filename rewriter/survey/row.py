@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 IDENTICAL, EQUIVALENT, DIFFERENT, REFUSED, ERROR = "identical", "equivalent", "different", "refused", "error"
+TOLERANCE = 1e-5
+"""Relative to max(1, |value|): families that are compared here amplify rounding more than BERT and CLIP do."""
+
 GOOD = (IDENTICAL, EQUIVALENT)
 CALLS = ("tuple", "mask", "all", "packed")
 """The calls of every model: a tuple, one under a mask, one with all outputs, and those as a `ModelOutput`."""

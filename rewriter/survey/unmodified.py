@@ -13,7 +13,7 @@ from ..equivalence.other_values import variants
 from ..equivalence.policy import Policy
 from ..equivalence.statistics import Status, compare
 from ..equivalence.subject import attempt, forget_errors, tensors_of
-from .row import DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, REFUSED
+from .row import DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, REFUSED, TOLERANCE
 
 _WORDS: Mapping[Status, str] = {
     Status.IDENTICAL: IDENTICAL,
@@ -54,7 +54,7 @@ def as_one_graph(model: Any, case: Case, capture: str) -> str:
         if found.error is not None:
             forget_errors()
             return REFUSED if number == 0 else DIFFERENT
-        statuses = {item.status for item in compare(expected.value, found.value, Policy(None))}
+        statuses = {item.status for item in compare(expected.value, found.value, Policy(TOLERANCE))}
         worst = max((worst, *map(_WORDS.__getitem__, statuses)), key=_ORDER.index)
     return worst
 
