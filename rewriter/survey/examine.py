@@ -53,13 +53,12 @@ def chosen(module: ModuleType) -> list[str]:
     return bases[:MODELS] or known[:1]
 
 
-def examine(path: str, *, target: str = "portable", unmodified: bool = True) -> list[Row]:
+def examine(path: str, *, target: str = "portable") -> list[Row]:
     """Rewrite a file, and compile and compare its models.
 
     Args:
         path: A path or a dotted module; it is executed.
         target: What it is rewritten for.
-        unmodified: Whether its models are also compiled as they are.
 
     Raises:
         RewriterError: The file cannot be read or loaded, or is no modeling file.
@@ -77,7 +76,7 @@ def examine(path: str, *, target: str = "portable", unmodified: bool = True) -> 
         rows = list(_rows(source, _written(result, folder, ""), result, names))
         if not all(row.compiles("whole") for row in rows):
             rows = list(_with_recordings(rows, source, folder, target))
-    return [_with_unmodified(row, module) for row in rows] if unmodified else rows
+    return rows
 
 
 def _written(result: Result, folder: str, suffix: str) -> Path:
@@ -200,7 +199,8 @@ def _with_recordings(rows: Sequence[Row], source: Path, folder: str, target: str
         yield row if row.compiles("whole") else replace(row, auto=again[row.model].whole)
 
 
-def _with_unmodified(row: Row, module: ModuleType) -> Row:
+def with_unmodified(row: Row, module: ModuleType) -> Row:
+    """Return a row with what MindSpore makes of the model as it is."""
     adapter: ModelAdapter = _Some()
     model_class = getattr(module, row.model)
     found: Mapping[str, str] = {}
@@ -227,7 +227,14 @@ def main() -> None:
     """Examine the file named on the command line."""
     os.environ.setdefault("GLOG_v", "4")
     path, target, unmodified, place = sys.argv[1:]
-    rows = examine(path, target=target, unmodified=unmodified == "yes")
+    rows = examine(path, target=target)
+    _write(rows, place)  # a model that nobody has rewritten may take the process down
+    if unmodified == "yes":
+        module = loader.load(path)
+        _write([with_unmodified(row, module) if row.whole else row for row in rows], place)
+
+
+def _write(rows: Sequence[Row], place: str) -> None:
     Path(place).write_text(json.dumps([row.to_json() for row in rows]), encoding="utf-8")
 
 

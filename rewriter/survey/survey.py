@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 from .. import files
 from ..backends import Backend, spread
-from .row import Row, totals
+from .row import ERROR, Row, totals
 
 LIMIT_S = 600
 """Seconds for one file."""
@@ -65,7 +66,10 @@ def examined(path: str, target: str, unmodified: bool, limit_s: int) -> list[Row
             why = f"took more than {limit_s} seconds"
         else:
             if place.is_file():
-                return [Row.from_json(item) for item in json.loads(place.read_text(encoding="utf-8"))]
+                rows = [Row.from_json(item) for item in json.loads(place.read_text(encoding="utf-8"))]
+                if done.returncode:  # the rewritten models were compared; one that is not took the process down
+                    rows = [replace(row, strict=ERROR, trace=ERROR) if row.whole else row for row in rows]
+                return rows
             said = [line for line in done.stderr.splitlines() if line.strip()]
             why = said[-1][:300] if said else f"the process ended with {done.returncode}"
     return [Row(Path(path).parent.name, "", why=(why,))]

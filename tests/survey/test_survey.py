@@ -196,10 +196,7 @@ def test_the_bundled_files(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["roberta", "albert", "deberta", "vit", "mpnet"])
 def test_families_of_mindnlp(family):
-    import mindnlp
-
-    path = Path(mindnlp.__file__).parent / "transformers" / "models" / family / f"modeling_{family}.py"
-    rows = examined(str(path), "portable", False, 600)
+    rows = examined(f"mindnlp.transformers.models.{family}.modeling_{family}", "portable", False, 600)
     assert rows
     for row in rows:
         assert row.standing == "whole", row
