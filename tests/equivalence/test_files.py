@@ -41,7 +41,8 @@ def test_both_towers_of_the_bundled_clip(tmp_path, rewritten):
     assert verdict.ok, verdict.to_json()
     outputs = {row.output for row in verdict.outputs}
     assert {"logits_per_image", "text_model_output.pooler_output", "vision_model_output.last_hidden_state"} <= outputs
-    assert verdict.methods[0].calls == 2  # the cases after the first one are light
+    # Two towers in the first case, which runs twice to learn what it returns; the cases after it are light.
+    assert verdict.methods[0].calls == 4
 
 
 @pytest.mark.slow
