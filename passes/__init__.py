@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rewriter import Pass, hookimpl
+
+if TYPE_CHECKING:
+    from rewriter.weights import WeightPass
 
 
 @hookimpl
@@ -15,7 +19,9 @@ def rewriter_passes() -> Iterable[Pass]:
     from .expand import Expand
     from .finfo import Finfo
     from .flatten import Flatten
+    from .floors import Floors
     from .functional_layers import FunctionalLayers
+    from .fused_projections import FusedProjections
     from .gelu import Gelu
     from .imports import Imports
     from .jit import Jit
@@ -26,6 +32,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .no_del import NoDel
     from .patches import Patches
     from .products import Products
+    from .query_scale import QueryScale
     from .scale import Scale
     from .slices import Slices
     from .whole_graph import WholeGraph
@@ -36,7 +43,9 @@ def rewriter_passes() -> Iterable[Pass]:
         Expand(),
         Finfo(),
         Flatten(),
+        Floors(),
         FunctionalLayers(),
+        FusedProjections(),
         Gelu(),
         Imports(),
         Jit(),
@@ -47,7 +56,21 @@ def rewriter_passes() -> Iterable[Pass]:
         NoDel(),
         Patches(),
         Products(),
+        QueryScale(),
         Scale(),
         Slices(),
         WholeGraph(),
     )
+
+
+@hookimpl
+def rewriter_weight_passes() -> Iterable[WeightPass]:
+    """Return every built-in weight pass."""
+    from .weights.aki import Aki
+    from .weights.average import Average
+    from .weights.fpi import Fpi
+    from .weights.identity import Identity
+    from .weights.interleave import Interleave
+    from .weights.stack import Stack
+
+    return (Aki(), Average(), Fpi(), Identity(), Interleave(), Stack())

@@ -90,8 +90,9 @@ def self_attribute(node: cst.CSTNode, self_: str) -> str | None:
 
 def _module_lists(node: cst.ClassDef, context: PassContext) -> Iterator[str]:
     """Yield the attributes that some method sets to a list of modules."""
-    for assign in find(node, cst.BaseSmallStatement):
-        if not isinstance(assign, (cst.Assign, cst.AnnAssign)) or assign.value is None:
+    assigns: tuple[cst.Assign | cst.AnnAssign, ...] = (*find(node, cst.Assign), *find(node, cst.AnnAssign))
+    for assign in assigns:
+        if assign.value is None:
             continue
         targets = [t.target for t in assign.targets] if isinstance(assign, cst.Assign) else [assign.target]
         names = [name for name in map(dotted_name, targets) if name and name.count(".") == 1]

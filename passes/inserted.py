@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Container
+from functools import lru_cache
 
 import libcst as cst
 
 from rewriter.tree import identifiers
 
+_Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
-def definitions(text: str) -> list[str]:
+
+@lru_cache(maxsize=256)
+def definitions(text: str) -> tuple[str, ...]:
     """Return the names of the functions and classes of a source text, in order."""
-    return [node.name for node in ast.parse(text).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    return tuple(node.name for node in ast.parse(text).body if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
 
 
 def with_free_names(text: str, tree: cst.Module) -> str:
@@ -34,10 +38,16 @@ def first_class(tree: cst.Module) -> int:
     return next(index for index, node in enumerate(tree.body) if isinstance(node, cst.ClassDef))
 
 
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[_Statement, ...]:
+    """Return the statements of a text, which is the same one in most files of a tree."""
+    return tuple(cst.parse_module(text).body)
+
+
 def put_before(tree: cst.Module, text: str, index: int) -> cst.Module:
     """Put the definitions of `text` before the function or class that is statement `index` of `tree`."""
     newline = tree.default_newline
-    parts = list(cst.parse_module(text.replace("\n", newline)).body)
+    parts = list(_parsed(text.replace("\n", newline)))
     blank = [cst.EmptyLine(indent=False), cst.EmptyLine(indent=False)]
     parts[0] = parts[0].with_changes(leading_lines=blank)
     body = list(tree.body)

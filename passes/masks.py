@@ -24,7 +24,7 @@ def _least(dtype):
         return {LIMITS["float16"][0]}
     if dtype == $mindspore.float32:
         return {LIMITS["float32"][0]}
-    limits = $ops.finfo(dtype)
+    limits = $limits
     return float(limits.min)
 '''
 _EXPANDED = '''
@@ -47,6 +47,20 @@ def _causal_mask(input_shape, dtype, past_key_values_length=0):
         mask = $ops.cat([$ops.zeros((length, past_key_values_length), dtype=dtype), mask], dim=-1)
     return mask[None, None, :, :].broadcast_to((batch, 1, length, length + past_key_values_length))
 '''
+_CAUSAL_EARLIER = '''
+def _causal_mask(input_shape, dtype, past_key_values_length=0):
+    """Return a mask of shape (batch, 1, length, past + length) that hides what comes later; None for one position."""
+    batch, length = input_shape[0], input_shape[-1]
+    if length == 1:
+        return None
+    at = $ops.arange(length)
+    mask = $ops.full((length, length), $mindspore.Tensor(_least(dtype), dtype))  # whole numbers, of which some overflow
+    mask = mask.masked_fill(at <= at[:, None], 0).to(dtype)
+    if past_key_values_length > 0:
+        mask = $ops.cat([$ops.zeros((length, past_key_values_length), dtype=dtype), mask], axis=-1)
+    return mask[None, None, :, :].broadcast_to((batch, 1, length, length + past_key_values_length))
+'''
+"""That of mindnlp up to 0.3: `ops.full` makes int64 of any number, so that what is hidden has -2**63."""
 _FUNCTIONS = {
     f"{_PLACE}._prepare_4d_attention_mask": ("_expanded_mask", _EXPANDED),
     f"{_PLACE}._create_4d_causal_attention_mask": ("_causal_mask", _CAUSAL),
@@ -78,8 +92,24 @@ _INVERTED = '''
             return super().invert_attention_mask(encoder_attention_mask)
         return (1.0 - mask.to(dtype=self.dtype)) * _least(self.dtype)
 '''
+_INVERTED_ONCE = '''
+    def invert_attention_mask(self, encoder_attention_mask):
+        """As inherited; in a form that a graph can hold."""
+        if encoder_attention_mask.ndim != 2:
+            return super().invert_attention_mask(encoder_attention_mask)
+        return (1.0 - encoder_attention_mask[:, None, None, :].to(dtype=self.dtype)) * _least(self.dtype)
+'''
+"""That of mindnlp up to 0.3, which takes a mask with three axes as it is."""
 _METHODS = {"get_extended_attention_mask": _EXTENDED, "invert_attention_mask": _INVERTED}
 """Method of mindnlp's `PreTrainedModel` → the one that takes its place in the file's own base class."""
+_EARLIER = {_CAUSAL: _CAUSAL_EARLIER, _INVERTED: _INVERTED_ONCE}
+"""Text → that of mindnlp up to 0.3, where it is another one."""
+
+_SPELLINGS = {
+    "mindnlp.core": {"ops": "mindnlp.core.ops", "limits": "$ops.finfo(dtype)"},
+    "mindspore": {"ops": "mindspore.ops", "limits": "$numpy.finfo($mindspore.dtype_to_nptype(dtype))"},
+}
+"""Dialect → how its helpers spell things: mindnlp up to 0.3 was written in MindSpore's own."""
 
 
 class Masks(Pass):
@@ -109,7 +139,7 @@ class Model(nn.Module):
 import mindspore
 from mindnlp.core import nn, ops
 
-{_LEAST.replace("$", "")}
+{_LEAST.replace("$limits", "ops.finfo(dtype)").replace("$", "")}
 {_CAUSAL.replace("$", "")}
 
 class Model(nn.Module):
@@ -138,14 +168,15 @@ class Model(nn.Module):
     def rewrite(self, context: PassContext) -> cst.Module:
         """Look at every call of a helper, and at every model that inherits one."""
         helpers = [name.rpartition(".")[2] for name in _FUNCTIONS]
-        if context.dialect.name != "mindnlp.core" or not context.mentions(*helpers, *_METHODS):
+        if context.dialect.name not in _SPELLINGS or not context.mentions(*helpers, *_METHODS):
             return context.tree
         calls = self._calls(context)
         owners = _inheriting(context)
         if not calls and not owners:
             return context.tree
+        other = _EARLIER if context.dialect.name == "mindspore" else {}
         texts = dict.fromkeys([_LEAST, *(_FUNCTIONS[name][1] for name in calls.values())])
-        helper = _spelled("\n".join(texts), context)
+        helper = _spelled("\n".join(other.get(text, text) for text in texts), context)
         free = with_free_names(helper, context.tree)
         names = dict(zip(definitions(helper), definitions(free), strict=True))
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
@@ -154,7 +185,8 @@ class Model(nn.Module):
             changes[call.func] = cst.Name(name)
             context.rewritten(call, qualified, name)
         for owner, methods in owners.items():
-            changes[owner] = _with_methods(owner, methods, names["_least"])
+            bodies = [other.get(_METHODS[name], _METHODS[name]) for name in methods]
+            changes[owner] = _with_methods(owner, bodies, names["_least"])
             for name in methods:
                 context.rewritten(owner, f"{owner.name.value}.{name}", "overridden by a form that a graph can hold")
         return put_before(replace(context.tree, changes), free, first_class(context.tree))
@@ -202,8 +234,8 @@ def _is_base(qualified: str) -> bool:
 
 
 def _with_methods(owner: cst.ClassDef, methods: Sequence[str], least: str) -> cst.ClassDef:
-    """Return a class with overriding methods after its own."""
-    text = "class _:" + "".join(_METHODS[name] for name in methods).replace("_least(", f"{least}(")
+    """Return a class with overriding methods, given as texts, after its own."""
+    text = "class _:" + "".join(methods).replace("_least(", f"{least}(")
     members = cst.parse_module(text).body[0]
     assert isinstance(members, cst.ClassDef)
     new = [cst.ensure_type(one, cst.FunctionDef) for one in members.body.body]
@@ -212,7 +244,9 @@ def _with_methods(owner: cst.ClassDef, methods: Sequence[str], least: str) -> cs
 
 
 def _spelled(text: str, context: PassContext) -> str:
-    """Return `text` with the file's names for MindSpore and for mindnlp's functions."""
-    for mark, qualified in (("$mindspore", "mindspore"), ("$ops", "mindnlp.core.ops")):
+    """Return `text` with the spellings of the file's dialect, and its names for MindSpore, NumPy and operators."""
+    spelling = _SPELLINGS[context.dialect.name]
+    text = text.replace("$limits", spelling["limits"])
+    for mark, qualified in (("$mindspore", "mindspore"), ("$numpy", "numpy"), ("$ops", spelling["ops"])):
         text = text.replace(mark, context.use(qualified)) if mark in text else text
     return text

@@ -12,6 +12,7 @@ from rewriter.dataflow import maybe_assigned, parameter_names
 from rewriter.tree import find, identifiers, replace
 
 from .forwards import module_attributes, module_classes, self_attribute, self_name
+from .stays import Stays
 
 _NEEDED = ("enumerate", "len", "min", "range")
 """The builtins that the new loops call."""
@@ -138,17 +139,8 @@ class Sum(nn.Cell):
         context.rewritten(loop, what, f"{plan.iterated} and indexing")
 
 
-class CannotCount(Exception):
-    """Why a loop stays as it is.
-
-    Args:
-        reason: The message.
-        advice: What the file's owner can change.
-    """
-
-    def __init__(self, reason: str, advice: str) -> None:
-        super().__init__(reason)
-        self.advice = advice
+class CannotCount(Stays):
+    """Why a loop is left as it is."""
 
 
 @dataclass(frozen=True)

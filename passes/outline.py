@@ -27,6 +27,7 @@ from .forwards import (
     self_attribute,
     self_name,
 )
+from .stays import Stays
 
 _MUTATORS = {
     "append",
@@ -63,17 +64,8 @@ _INDENT = "    "
 _LINE_LENGTH = 119
 
 
-class CannotOutline(Exception):
-    """Why a forward is left as it is; the message is the reason shown to the user.
-
-    Args:
-        reason: The message.
-        advice: What the file's owner can change.
-    """
-
-    def __init__(self, reason: str, advice: str = "") -> None:
-        super().__init__(reason)
-        self.advice = advice
+class CannotOutline(Stays):
+    """Why a forward is left as it is."""
 
 
 @dataclass(frozen=True)

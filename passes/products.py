@@ -22,7 +22,7 @@ def $name(product, a, b, dim0, dim1):
     return product(a, b.swapaxes(dim0, dim1))
 '''
 _NAME = "_times_transposed"
-_PRODUCTS = frozenset(
+PRODUCTS = frozenset(
     f"{module}.{name}"
     for module in ("mindspore.ops", "mindspore.mint", "mindnlp.core.ops")
     for name in ("matmul", "bmm")
@@ -109,7 +109,7 @@ class Attention(nn.Cell):
         chosen: list[tuple[cst.Call, _Swap]] = []
         for call in calls_in_functions(context.tree):
             name = context.qualified_name(call.func)
-            swap = _swap(call, context) if name in _PRODUCTS else None
+            swap = _swap(call, context) if name in PRODUCTS else None
             if name is None or swap is None:
                 continue
             reason = _why_not(call, swap, context)

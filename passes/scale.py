@@ -102,7 +102,7 @@ class Attention(nn.Cell):
             return context.tree
         tree = context.tree
         assignments = [one for function in outermost_functions(tree) for one in find(function.body, cst.Assign)]
-        divisions = [division for one in assignments if (division := _scaled(one, context)) is not None]
+        divisions = [division for one in assignments if (division := divided_by_root(one, context)) is not None]
         reason = why_not_measured(context)
         for division in divisions:
             if reason:
@@ -118,7 +118,7 @@ class Attention(nn.Cell):
         return with_definition(tree, own, changes)
 
 
-def _scaled(assignment: cst.Assign, context: PassContext) -> cst.BinaryOperation | None:
+def divided_by_root(assignment: cst.Assign, context: PassContext) -> cst.BinaryOperation | None:
     """Return the division of `name = name / math.sqrt(…)`: what is divided in place is a tensor, as a rule."""
     target, division = assignment.targets[0].target, assignment.value
     if not isinstance(division, cst.BinaryOperation) or not isinstance(division.operator, cst.Divide):

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import libcst as cst
 
 from rewriter import Example, Kind, Pass, PassContext, Safety, Scope
-from rewriter.tree import find, replace
+from rewriter.tree import find, identifiers, replace
 
-from .forwards import ModuleClass, is_flat, self_attribute, self_name
-from .inserted import first_class, put_before
+from .forwards import ModuleClass, is_flat, module_classes, self_attribute, self_name
+from .inserted import first_class, free_name, put_before
+from .lines import only
 from .outline import CannotOutline, Region, calls_for_effect, find_region, outline_forwards
 from .own import Own, own_definitions
 
@@ -85,6 +86,47 @@ class Model(nn.Cell):
 ''',
         ),
         Example(
+            title="the answer of a module is the model's",
+            before="""\
+from mindspore import nn, ops
+
+
+class Model(nn.Cell):
+    def __init__(self, embeddings, encoder):
+        super().__init__()
+        self.embeddings = embeddings
+        self.encoder = encoder
+
+    def construct(self, x, mask=None, return_dict=None):
+        states = self.embeddings(x)
+        if mask is None:
+            mask = ops.ones(x.shape)
+        return self.encoder(states, mask, return_dict=return_dict)
+""",
+            after='''\
+from mindspore import nn, ops
+
+
+class Model(nn.Cell):
+    def __init__(self, embeddings, encoder):
+        super().__init__()
+        self.embeddings = embeddings
+        self.encoder = encoder
+
+    def construct(self, x, mask=None, return_dict=None):
+        (outputs,) = self._construct_flat(x, mask, return_dict)
+        return outputs
+
+    def _construct_flat(self, x, mask, return_dict):
+        """The part of `construct` that only computes on tensors."""
+        states = self.embeddings(x)
+        if mask is None:
+            mask = ops.ones(x.shape)
+        outputs = self.encoder(states, mask, return_dict=return_dict)
+        return outputs,
+''',
+        ),
+        Example(
             title="a layer is no model",
             before="""\
 from mindspore import nn
@@ -103,6 +145,7 @@ class Layer(nn.Cell):
 
     def rewrite(self, context: PassContext) -> cst.Module:
         """Outline every forward that calls modules and is asked for its outputs by `return_dict`."""
+        context.tree = replace(context.tree, _with_bound_answers(context))
         outlined = outline_forwards(
             context,
             wanted=_module_calls,
@@ -114,7 +157,7 @@ class Layer(nn.Cell):
         helper: Own | None = None
         for forward, (new, flat) in outlined.items():
             if effects := _effects(new):
-                helper = helper or own_definitions(context.tree, _IN_PYTHON)
+                helper = helper or own_definitions(context.tree, IN_PYTHON)
                 new = _guarded(new, effects, helper.name)
             changes[forward] = cst.FlattenSentinel([new, flat])
         tree = replace(context.tree, changes)
@@ -151,10 +194,40 @@ def _module_calls(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:
 
 def _hands_on(statement: cst.CSTNode, self_: str) -> bool:
     """Tell whether a statement does nothing but return what another module answers."""
-    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
-        return False
-    value = statement.body[0].value if isinstance(statement.body[0], cst.Return) else None
+    line = only(statement)
+    value = line.value if isinstance(line, cst.Return) else None
     return isinstance(value, cst.Call) and self_attribute(value.func, self_) is not None
+
+
+def _with_bound_answers(context: PassContext) -> dict[cst.CSTNode, cst.CSTNode]:
+    """Return the forwards that end in `return self.module(…)`, with a name for the answer where its call can move."""
+    changes: dict[cst.CSTNode, cst.CSTNode] = {}
+    for owner in module_classes(context):
+        forward = owner.method(context.dialect.forward)
+        calls = _module_calls(owner, forward) if forward is not None else []
+        if forward is None or not calls or calls[-1] != len(forward.body.body) - 1:
+            continue
+        new = _with_bound_answer(forward)
+        try:
+            if new is not None and _largest(new, calls, context).stop > calls[-1]:
+                changes[forward] = new
+        except CannotOutline:
+            continue  # for the same reason, the forward as it is will be left
+    return changes
+
+
+def _with_bound_answer(forward: cst.FunctionDef) -> cst.FunctionDef | None:
+    """Return a forward whose last statement binds what it returns to a name; None where that is no call of a module."""
+    *before, last = forward.body.body
+    if not _hands_on(last, self_name(forward) or "self"):
+        return None
+    assert isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[0], cst.Return)
+    value = last.body[0].value
+    assert value is not None
+    name = cst.Name(free_name("outputs", identifiers(forward)))
+    bound = last.with_changes(body=[cst.Assign([cst.AssignTarget(name)], value)])
+    given_back = cst.SimpleStatementLine([cst.Return(name)])
+    return forward.with_changes(body=forward.body.with_changes(body=[*before, bound, given_back]))
 
 
 def _largest(forward: cst.FunctionDef, calls: Sequence[int], context: PassContext) -> Region:
@@ -209,7 +282,7 @@ def _guarded(forward: cst.FunctionDef, lines: Sequence[cst.SimpleStatementLine],
     return replace(forward, changes)
 
 
-_IN_PYTHON = '''
+IN_PYTHON = '''
 def _in_python():
     """Tell whether plain Python runs this, and not a graph: what is done only for its effect has no place there."""
     return True

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .errors import RewriterError
     from .hookspecs import hookimpl
     from .passes import Example, Kind, Outcome, Pass, PassReport, Safety, Site
+    from .patterns import Match, PatternPass, snippet
     from .pipeline import Result
     from .targets import Capture, Device, Scope, Target
 
@@ -33,9 +34,12 @@ _HOME = {
     "hookimpl": ".hookspecs",
     "Example": ".passes",
     "Kind": ".passes",
+    "Match": ".patterns",
     "Outcome": ".passes",
     "Pass": ".passes",
     "PassReport": ".passes",
+    "PatternPass": ".patterns",
+    "snippet": ".patterns",
     "Safety": ".passes",
     "Scope": ".targets",
     "Site": ".passes",
@@ -51,10 +55,12 @@ __all__ = [
     "Dialect",
     "Example",
     "Kind",
+    "Match",
     "Outcome",
     "Pass",
     "PassContext",
     "PassReport",
+    "PatternPass",
     "Result",
     "RewriterError",
     "Safety",
@@ -67,6 +73,7 @@ __all__ = [
     "install",
     "optimize",
     "rewrite",
+    "snippet",
     "warm_up",
 ]
 

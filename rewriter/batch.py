@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .backends import Backend, spread
-from .errors import RewriterError
+from .errors import RewriterError, internal_error
 from .inputs import Input
 from .job import FileOutcome, Job
 from .tree import forget
@@ -83,12 +83,3 @@ def _elsewhere(job: Job, item: Input, folder: str) -> Done:
     result = done.outcome.result
     result = replace(result, source=result.source.without_tree())
     return replace(done, outcome=replace(done.outcome, result=result))
-
-
-def internal_error(source: str, error: Exception) -> RewriterError:
-    """Return what to tell the user of an exception that nobody expected."""
-    return RewriterError(
-        f"{source}: internal error, {type(error).__name__}: {error}",
-        hint="This is a bug in rewriter. The file is as it was; -v shows the traceback.",
-        exit_code=1,
-    )

@@ -144,8 +144,8 @@ class _Difference:
     def __init__(self, before: cst.Module, after: cst.Module) -> None:
         self._before, self._after = before, after
         self._texts: dict[tuple[bool, cst.CSTNode], str] = {}
-        _, self._old_lines = printed_with_lines(before)
-        _, self._new_lines = printed_with_lines(after)
+        self._old_lines = printed_with_lines(before).lines
+        self._new_lines = printed_with_lines(after).lines
         self._known = identifiers(before)
         self.changes: list[Change] = []
         self._plan = self._enter(before, after, ())
@@ -408,3 +408,19 @@ def _bound(statement: cst.BaseSmallStatement) -> Iterator[str | None]:
     elif isinstance(statement, cst.AnnAssign):
         targets = [statement.target]
     yield from (target.value if isinstance(target, cst.Name) else None for target in targets or [cst.Ellipsis()])
+
+
+def bound_names(change: Change) -> frozenset[str]:
+    """Return the names that an addition binds, and for an import or assignment others that stand there."""
+    names: set[str] = set()
+    for node in change.after:
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            names.add(node.name.value)
+        else:
+            names |= words(change.new.partition("=")[0])
+    return frozenset(names)
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text: its names, and whatever else is spelled like one."""
+    return frozenset(re.findall(r"\w+", text))

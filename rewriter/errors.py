@@ -39,3 +39,12 @@ class PassOrderError(RewriterError):
 
 class MissingDependency(RewriterError):
     """A command needs a package that is not installed."""
+
+
+def internal_error(source: str, error: Exception) -> RewriterError:
+    """Return what to tell the user of an exception that nobody expected."""
+    return RewriterError(
+        f"{source}: internal error, {type(error).__name__}: {error}",
+        hint="This is a bug in rewriter. The file is as it was; -v shows the traceback.",
+        exit_code=1,
+    )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .dialects import Dialect
     from .equivalence.adapters import ModelAdapter
     from .passes import Pass, PassReport
+    from .weights import WeightPass
 
 hookspec = pluggy.HookspecMarker("rewriter")
 hookimpl = pluggy.HookimplMarker("rewriter")
@@ -19,6 +20,11 @@ hookimpl = pluggy.HookimplMarker("rewriter")
 @hookspec
 def rewriter_passes() -> Iterable[Pass]:  # type: ignore[empty-body]
     """Return the passes that the plugin brings."""
+
+
+@hookspec
+def rewriter_weight_passes() -> Iterable[WeightPass]:  # type: ignore[empty-body]
+    """Return the weight passes that the plugin brings: for `rewriter expand`."""
 
 
 @hookspec

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from . import api, files, pipeline, source
+from .errors import RewriterError
 from .inputs import Input
+from .limit import Limit
 from .ordering import ordered
 from .passes import Outcome
 from .pipeline import Gate, Result
@@ -70,6 +72,8 @@ class Job:
         output: `-o`, if given.
         asked: Those of the passes that must find something to do.
         strict: Whether anything that is rolled back is a promise that failed.
+        keep_after: The passes after which the text is kept.
+        limit: How many rewrites are made at most; None for all.
     """
 
     host: PluginHost
@@ -79,6 +83,8 @@ class Job:
     output: str | None = None
     asked: tuple[str, ...] = ()
     strict: bool = False
+    keep_after: tuple[str, ...] = ()
+    limit: int | None = None
 
     def check(self) -> None:
         """Make sure that the passes can run at all, before any file is touched.
@@ -120,10 +126,21 @@ class Job:
                 progress=begin,
                 done=lambda report: self.host.tell("rewriter_after_pass", report=report, filename=file.name),
                 gate=gate,
+                keep_after=self.keep_after,
             )
 
-        result, refused = (rewriting(None), "") if prove is None else prove(path, rewriting, progress)
+        limit = None if self.limit is None else Limit(self.limit)
+        try:
+            result, refused = (rewriting(limit), "") if prove is None else prove(path, rewriting, progress)
+        except RewriterError as error:
+            if self.mode is Mode.CHECK and error.exit_code == 1:  # no modeling file: it would stay as it is
+                error.exit_code = 0
+            raise
+        result = result if limit is None else limit.told(result)
         problem, note = self._judge(result, path)
+        if limit is not None:  # a pass that finds nothing to do may be one that came too late
+            problem = problem if result.failures else ""
+            note = f"stopped after {limit.made} rewrites; the last: {limit.last or 'none'}"
         if refused:
             return FileOutcome(result, None, refused, note)
         if self.mode is Mode.CHECK:
@@ -149,6 +166,8 @@ class Job:
             problems.append(f"rolled back, in part or whole: {', '.join(sorted(rolled_back))}")
         if unmatched:
             problems.append(f"nothing matched: {', '.join(unmatched)} found no place to rewrite")
+        if not result.changed and not problems and not failures and self.mode is Mode.CHECK:
+            return "", "nothing to rewrite"
         if not result.changed and not problems:
             names = ", ".join(failures)
             problems.append(f"failed: {names}" if failures else "nothing matched: no pass found a place to rewrite")

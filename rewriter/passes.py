@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
-import libcst as cst
-
 from .targets import Scope
 
 if TYPE_CHECKING:
+    import libcst as cst
+
     from .context import PassContext
 
 
@@ -102,6 +103,8 @@ class Example:
         reason: For a twin: a part of the reason the pass gives. Empty when the pass does not even look at it.
         device: Target device of the example.
         mindspore: Target version of the example.
+        inputs: For a graph pass, whose examples `rewriter test` also runs: argument of the forward → shape of the
+            float32 tensor to call it with; (2, 8) where it is not said.
     """
 
     title: str
@@ -110,6 +113,7 @@ class Example:
     reason: str = ""
     device: str = "portable"
     mindspore: str = "2.10.0"
+    inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class Pass(ABC):
     ignored, except in `requires`.
 
     A pass that nothing needs and that is there to make models faster says `for_speed = True`; `apply --measure` leaves
-    it out where it does not.
+    it out where it does not. One that is to run only when it is named says `on_request = True`.
     """
 
     name: ClassVar[str]
@@ -136,6 +140,7 @@ class Pass(ABC):
     scope: ClassVar[Scope] = Scope.ENCODER
     safety: ClassVar[Safety] = Safety.EXACT
     for_speed: ClassVar[bool] = False
+    on_request: ClassVar[bool] = False
     after: ClassVar[tuple[str, ...]] = ()
     before: ClassVar[tuple[str, ...]] = ()
     requires: ClassVar[tuple[str, ...]] = ()
@@ -156,8 +161,18 @@ class Pass(ABC):
 
 @dataclass(frozen=True)
 class PassReport:
-    """What one pass did to one file."""
+    """What one pass did to one file.
+
+    Attributes:
+        name: The pass.
+        sites: The places that it considered, in the order of the file.
+        failure: Why it was left out, if it raised.
+        seconds: How long it took.
+        text: The file after it, where that was to be kept.
+    """
 
     name: str
     sites: tuple[Site, ...] = field(default=())
     failure: Failure | None = None
+    seconds: float = field(default=0.0, compare=False)
+    text: bytes | None = field(default=None, compare=False, repr=False)

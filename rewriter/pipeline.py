@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import libcst as cst
@@ -127,6 +128,7 @@ def run(
     progress: Callable[[str], None] = lambda name: None,
     done: Callable[[PassReport], None] = lambda report: None,
     gate: Gate | None = None,
+    keep_after: Collection[str] = (),
 ) -> Result:
     """Rewrite `source` by `passes`. Nothing of the file is executed or imported here.
 
@@ -139,6 +141,7 @@ def run(
         progress: Called with a pass's name before it runs.
         done: Called with a pass's report after it ran.
         gate: Asked after each pass that changed something how much of it is to stay. It may run what it is shown.
+        keep_after: The passes after which the text is kept, in their reports.
 
     Raises:
         PassOrderError: The passes cannot be ordered.
@@ -146,7 +149,7 @@ def run(
     """
     try:
         wanted = [item for item in passes if target.scope is Scope.MODEL or item.scope is not Scope.MODEL]
-        return _run(source, ordered(wanted), target, dialects, standalone, progress, done, gate)
+        return _run(source, ordered(wanted), target, dialects, standalone, progress, done, gate, keep_after)
     except RecursionError:
         raise RewriterError(f"{source.name}: an expression or block is nested too deeply") from None
 
@@ -160,23 +163,24 @@ def _run(
     progress: Callable[[str], None],
     done: Callable[[PassReport], None],
     gate: Gate | None,
+    keep_after: Collection[str],
 ) -> Result:
     # A gate runs models, which leave cycles behind.
     with collector_paused() if gate is None else contextlib.nullcontext():
         facts = _facts(source, dialects, target, standalone=standalone)
         if gate is not None:
-            data, reports = _run_all(sequence, facts, progress, done, check_each=True, gate=gate)
+            data, reports = _run_all(sequence, facts, progress, done, keep_after, check_each=True, gate=gate)
             return Result(source, data, facts.dialect, target, tuple(reports))
-        data, reports = _run_all(sequence, facts, progress, done, check_each=False)
+        data, reports = _run_all(sequence, facts, progress, done, keep_after, check_each=False)
         if not is_python(data):  # a pass wrote nonsense: find out which, and do without it
             facts.imports = ImportPlan()
-            data, reports = _run_all(sequence, facts, progress, done, check_each=True)
+            data, reports = _run_all(sequence, facts, progress, done, keep_after, check_each=True)
     return Result(source, data, facts.dialect, target, tuple(reports))
 
 
 def default_passes(passes: Sequence[Pass]) -> list[Pass]:
-    """Return those that run without being asked for: all but the approximate ones."""
-    return [item for item in passes if item.safety is not Safety.APPROXIMATE]
+    """Return those that run without being asked for: all but the approximate ones, and those that say so."""
+    return [item for item in passes if item.safety is not Safety.APPROXIMATE and not item.on_request]
 
 
 def _run_all(
@@ -184,6 +188,7 @@ def _run_all(
     facts: FileFacts,
     progress: Callable[[str], None],
     done: Callable[[PassReport], None],
+    keep_after: Collection[str],
     *,
     check_each: bool,
     gate: Gate | None = None,
@@ -191,10 +196,14 @@ def _run_all(
     tree, reports = facts.source.tree, []
     for index, item in enumerate(sequence):
         progress(item.name)
+        began = time.perf_counter()
         new, report = _run_one(item, tree, facts, check=check_each)
+        report = replace(report, seconds=time.perf_counter() - began)
         if gate is not None and new is not tree:
             new, report = _judged(gate, Step(item, tree, new, *_renderers(facts, sequence[index + 1 :])), report, facts)
         tree = new
+        if item.name in keep_after:
+            report = replace(report, text=_render(tree, facts))
         reports.append(report)
         done(report)
     return _render(tree, facts), reports
@@ -277,7 +286,7 @@ def _lines_of(change: Change, facts: FileFacts) -> frozenset[int]:
 def _render(tree: cst.Module, facts: FileFacts) -> bytes:
     if tree is facts.source.tree:
         return facts.source.data
-    return printed(drop_unused(facts.imports.apply(tree), facts.source.tree))
+    return printed(drop_unused(facts.imports.apply(tree), facts.source.tree), facts.source.tokens)
 
 
 def _facts(source: SourceFile, dialects: tuple[Dialect, ...], target: Target, *, standalone: bool) -> FileFacts:

@@ -23,9 +23,28 @@ from .passes import Pass
 
 if TYPE_CHECKING:
     from .equivalence.adapters import ModelAdapter
+    from .weights import WeightPass
 
 GROUP = "rewriter"
+_OWN = "mindspore-rewriter"
 AUTOLOAD_OFF = "REWRITER_DISABLE_PLUGIN_AUTOLOAD"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a plugin comes from.
+
+    Attributes:
+        source: Its module, or the file that the user named.
+        distribution: The installed distribution that brings it; empty for what the user named.
+        version: Of the distribution.
+        why_not: Why it was not even tried; empty when it was.
+    """
+
+    source: str
+    distribution: str = ""
+    version: str = ""
+    why_not: str = ""
 
 
 @dataclass
@@ -37,20 +56,40 @@ class PluginHost:
         named: The plugins that the user named.
         blocked: Those not to load.
         broken: Plugin name → why it is not used. An installed plugin that fails is reported, and the tool goes on.
+        origins: Plugin name → where it comes from; those that were not loaded too.
     """
 
     manager: pluggy.PluginManager
     named: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     broken: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let another process load the same plugins, once."""
         return _again, (self.named, self.blocked)
 
     def passes(self) -> list[tuple[str, Pass]]:
-        """Return (plugin name, pass) for every registered pass, in a stable order."""
-        return sorted(self._collected("rewriter_passes", Pass), key=lambda pair: (pair[1].name, pair[0]))
+        """Return (plugin name, pass) for every registered pass, in a stable order.
+
+        Of two installed plugins with a pass of one name, one keeps it; the other is put into `broken`.
+        """
+        found = sorted(self._collected("rewriter_passes", Pass), key=lambda pair: (pair[1].name, pair[0]))
+        kept: dict[str, str] = {}
+        for owner, item in sorted(found, key=lambda pair: (self._origin(pair[0]).distribution != _OWN, pair[0])):
+            if kept.setdefault(item.name, owner) != owner and self._origin(owner).distribution:
+                self.broken[owner] = f"{kept[item.name]} has a pass '{item.name}' already"
+        return [(owner, item) for owner, item in found if kept[item.name] == owner or owner not in self.broken]
+
+    def _origin(self, name: str) -> Origin:
+        return self.origins.get(name, Origin(""))
+
+    def weight_passes(self) -> list[tuple[str, WeightPass]]:
+        """Return (plugin name, weight pass) for every registered one, in a stable order."""
+        from .weights import WeightPass  # NumPy is for those who ask for these
+
+        found = self._collected("rewriter_weight_passes", WeightPass)
+        return sorted(found, key=lambda pair: (pair[1].name, pair[0]))
 
     def dialects(self) -> tuple[Dialect, ...]:
         """Return the plugins' dialects, then the built-in ones."""
@@ -59,6 +98,11 @@ class PluginHost:
     def model_adapters(self) -> tuple[ModelAdapter, ...]:
         """Return the plugins' model adapters."""
         return tuple(adapter for _, adapter in self._collected("rewriter_model_adapters", object))
+
+    def hooks(self, name: str) -> list[str]:
+        """Return the names of the hooks that a plugin has."""
+        plugin = self.manager.get_plugin(name)
+        return sorted(caller.name for caller in (self.manager.get_hookcallers(plugin) or []) if caller.has_spec())
 
     def tell(self, hook: str, **arguments: Any) -> None:
         """Call `hook` of every plugin that has it; one that raises is put into `broken`."""
@@ -109,15 +153,13 @@ def load(named: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> PluginHo
     host = PluginHost(manager, named, blocked)
     for name in blocked:
         manager.set_blocked(name)
-    if not os.environ.get(AUTOLOAD_OFF):
-        for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
-            if entry.name not in blocked and not manager.has_plugin(entry.name):
-                _load_entry_point(host, entry)
+    for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
+        _load_entry_point(host, entry)
     for text in dict.fromkeys(named):
         _load_named(host, text)
     _check(host)
     for name in blocked:
-        if name not in {_name_of(text) for text in named} | {entry.name for entry in entry_points(group=GROUP)}:
+        if name not in host.origins:
             host.broken[name] = "there is no plugin of this name to leave out"
     return host
 
@@ -133,28 +175,58 @@ def _load_once(named: tuple[str, ...], blocked: tuple[str, ...]) -> PluginHost:
 
 
 def _load_entry_point(host: PluginHost, entry: EntryPoint) -> None:
+    """Load an installed plugin, unless it is not to be; one that fails is put into `broken`."""
+    brought_by = getattr(entry, "dist", None)
+    distribution, version = (brought_by.name, brought_by.version) if brought_by is not None else ("", "")
+    name = entry.name
+    if name in host.origins:
+        name = f"{name}@{distribution}"  # two distributions with a plugin of one name
+    blocked = name in host.blocked or entry.name in host.blocked
+    why_not = "--no-plugin" if blocked else f"{AUTOLOAD_OFF} is set" if os.environ.get(AUTOLOAD_OFF) else ""
+    host.origins[name] = Origin(getattr(entry, "value", ""), distribution, version, why_not)
+    if why_not:
+        return
     try:
-        host.manager.register(entry.load(), name=entry.name)
+        _register(host, entry.load(), name)
     except (Exception, SystemExit) as error:
-        host.broken[entry.name] = f"{type(error).__name__}: {error}"
+        host.broken[name] = f"{type(error).__name__}: {error}"
 
 
 def _load_named(host: PluginHost, text: str) -> None:
     try:
         module = _import_file(Path(text)) if text.endswith(".py") else importlib.import_module(text)
-    except RewriterError:
+    except PluginError:
         raise
+    except RewriterError as error:  # a pattern that cannot work
+        raise PluginError(f"plugin {text}: {error.message}", hint=error.hint) from error
     except (Exception, SystemExit) as error:
         raise PluginError(
             f"plugin {text} cannot be imported: {type(error).__name__}: {error}",
             hint="Run it with python to see where.",
         ) from error
     name = _name_of(text)
-    if host.manager.is_blocked(name) or host.manager.is_registered(module):
+    if host.manager.is_registered(module):
         return
     if host.manager.has_plugin(name):
         name = text  # two files of one name in two folders
-    host.manager.register(module, name=name)
+    blocked = host.manager.is_blocked(name)
+    host.origins[name] = Origin(text, why_not="--no-plugin" if blocked else "")
+    if blocked:
+        return
+    try:
+        _register(host, module, name)
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"plugin {text} cannot be used: {error}", hint="docs/hooks.md has the hooks.") from error
+
+
+def _register(host: PluginHost, module: ModuleType, name: str) -> None:
+    """Register a plugin as a whole or not at all: before 1.7, pluggy left what came before a hook that does not fit."""
+    try:
+        host.manager.register(module, name=name)
+    except BaseException:
+        if host.manager.has_plugin(name):
+            host.manager.unregister(name=name)
+        raise
 
 
 def _name_of(text: str) -> str:

@@ -5,7 +5,6 @@ Colours and progress bars are for terminals only; rich turns them off when the o
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import sys
@@ -13,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,9 +20,11 @@ from rich.table import Table
 from rich.text import Text
 
 from .errors import RewriterError
-from .job import FileOutcome
 from .passes import Outcome, Site
 from .summary import Row, Standing, row_of, totals
+
+if TYPE_CHECKING:
+    from .job import FileOutcome
 
 SCHEMA = 1
 """Version of the JSON document; it changes when a field is renamed or removed."""
@@ -45,6 +46,7 @@ class Report:
         console: What the text goes to; quiet with `as_json`.
         exit_code: The worst so far: 0 done, 1 a promise failed, 2 usage or unreadable input.
         in_short: Whether the files come as one table at the end, and not each by itself.
+        listeners: Called with what became of each input, before it is told.
     """
 
     def __init__(self, *, as_json: bool = False, verbose: bool = False, diff: bool = False) -> None:
@@ -52,6 +54,7 @@ class Report:
         self.console = Console(quiet=as_json, soft_wrap=True, highlight=False, emoji=False)
         self.exit_code = 0
         self.in_short = False
+        self.listeners: list[Callable[[FileOutcome], None]] = []
         self._rows: list[Row] = []
         self._verbose = verbose
         self._diff = diff
@@ -70,6 +73,8 @@ class Report:
 
     def add(self, outcome: FileOutcome) -> None:
         """Tell what became of one input."""
+        for listener in self.listeners:
+            listener(outcome)
         self.worsen(outcome.exit_code)
         self._document.setdefault("files", []).append(_file_document(outcome, with_diff=self._diff))
         self._rows.append(row_of(outcome))
@@ -117,9 +122,17 @@ class Report:
         """Add `value` to the JSON document under `key`, as the next item of a list."""
         self._document.setdefault(key, []).append(value)
 
-    def table(self, key: str, rows: Sequence[Mapping[str, str]]) -> None:
-        """Print rows that share their keys."""
-        self._document[key] = list(rows)
+    def table(
+        self, key: str, rows: Sequence[Mapping[str, str]], documents: Sequence[Mapping[str, object]] | None = None
+    ) -> None:
+        """Print rows that share their keys.
+
+        Args:
+            key: Where they stand in the JSON document.
+            rows: What is printed.
+            documents: What the JSON document has in their place; the rows themselves when None.
+        """
+        self._document[key] = list(rows if documents is None else documents)
         if self.as_json or not rows:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -221,6 +234,8 @@ def output_to_stderr() -> Iterator[None]:
 
 def _flush() -> None:
     """Have written what Python and the C library still hold back for standard output."""
+    import ctypes
+
     sys.stdout.flush()
     with suppress(OSError, AttributeError):  # where the C library has another name
         ctypes.CDLL(None).fflush(None)

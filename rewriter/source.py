@@ -20,7 +20,7 @@ from pathlib import Path
 import libcst as cst
 
 from .errors import UnreadableSource
-from .printing import printed_with_lines
+from .printing import Tokens, printed_with_lines
 
 _SHOWN = 200
 """At most so many characters of a line are shown in a message."""
@@ -38,6 +38,7 @@ class SourceFile:
         lines: The 1-based line on which each node of `tree` starts, leading comments of a statement included.
         package: Dotted package that relative imports start from; empty for a file outside any package.
         path: Where it was read; None for text handed over in memory.
+        tokens: Of the functions of `tree`, so that those that nobody changes are printed once.
     """
 
     name: str
@@ -46,6 +47,7 @@ class SourceFile:
     lines: Mapping[cst.CSTNode, int] = field(repr=False)
     package: str = ""
     path: Path | None = None
+    tokens: Tokens = field(default_factory=dict, repr=False)
 
     @property
     def text(self) -> str:
@@ -54,7 +56,7 @@ class SourceFile:
 
     def without_tree(self) -> SourceFile:
         """Return the same with an empty tree, for where only the bytes are of use."""
-        return replace(self, tree=cst.Module([], encoding=self.tree.encoding), lines={})
+        return replace(self, tree=cst.Module([], encoding=self.tree.encoding), lines={}, tokens={})
 
     def decode(self, data: bytes) -> str:
         """Decode `data` as this file is encoded; a byte-order mark stays in the text."""
@@ -79,7 +81,8 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
         _check_compiles(data, name)
         with collector_paused():
             tree = cst.parse_module(data)
-            text, lines = printed_with_lines(tree)
+            printed = printed_with_lines(tree)
+        text, lines = printed.text, printed.lines
         kept = text.encode(tree.encoding)
     except (RecursionError, MemoryError):  # the latter is what CPython's parser raises when its stack is full
         raise UnreadableSource(f"{name}: an expression or block is nested too deeply") from None
@@ -102,7 +105,7 @@ def parse(data: bytes, *, name: str = "<source>", package: str = "", path: Path 
             f"{name}: Python reads the name `{other}` as `{unicodedata.normalize('NFKC', other)}`",
             hint="Spell it so, that one name has one spelling.",
         )
-    return SourceFile(name=name, data=data, tree=tree, lines=lines, package=package, path=path)
+    return SourceFile(name=name, data=data, tree=tree, lines=lines, package=package, path=path, tokens=printed.tokens)
 
 
 def read(path: Path, *, package: str | None = None) -> SourceFile:

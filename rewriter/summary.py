@@ -6,9 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from .job import FileOutcome
 from .passes import Outcome, Site
+
+if TYPE_CHECKING:
+    from .job import FileOutcome
+    from .pipeline import Result
 
 _COMPILING = "jit"
 """The pass whose sites are the methods that become graphs."""
@@ -44,9 +48,7 @@ class Row:
 
     def reasons(self) -> list[str]:
         """Return what blocks the rest, each with its line and what can be done about it."""
-        told = [f"{self.file}:{site.line}: {site.what}: {site.reason}" for site in self.blocks]
-        advised = [f"{text}. {site.advice}".rstrip() for text, site in zip(told, self.blocks, strict=True)]
-        return advised or [self.why] * bool(self.why)
+        return [told(self.file, site) for site in self.blocks] or [self.why] * bool(self.why)
 
     def to_json(self) -> Mapping[str, object]:
         """Return it as a JSON object."""
@@ -59,16 +61,25 @@ class Row:
         }
 
 
+def blocks_of(result: Result) -> tuple[Site, ...]:
+    """Return the places that keep a file from being rewritten as a whole."""
+    return tuple(
+        site
+        for site in result.sites
+        if site.outcome is Outcome.ROLLED_BACK or (site.outcome is Outcome.SKIPPED and site.advice)
+    )
+
+
+def told(file: str, site: Site) -> str:
+    """Return a place that blocks something in words: where it is, what it is, and what its owner can change."""
+    return f"{file}:{site.line}: {site.what}: {site.reason}. {site.advice}".rstrip()
+
+
 def row_of(outcome: FileOutcome) -> Row:
     """Return a file in short."""
     result = outcome.result
-    name, sites = result.source.name, result.sites
-    rewritten = [site for site in sites if site.outcome is Outcome.REWRITTEN]
-    blocks = tuple(
-        site
-        for site in sites
-        if site.outcome is Outcome.ROLLED_BACK or (site.outcome is Outcome.SKIPPED and site.advice)
-    )
+    name, blocks = result.source.name, blocks_of(result)
+    rewritten = [site for site in result.sites if site.outcome is Outcome.REWRITTEN]
     why = "; ".join(filter(None, (outcome.problem, outcome.note)))
     if not rewritten:
         # With a remark and no problem, an earlier run has done it.

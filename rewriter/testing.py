@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .equivalence.session import Session
     from .equivalence.verdict import CaseResult, Verdict
     from .passes import Example, Pass
+    from .weights import WeightExample, WeightPass
 
 SURFACE, COMPILED, UNCHECKED = "surface", "compiled", "every-class-has-cases"
 """Ids of the tests beside the cases: what a caller sees without running a model, what ran compiled, what was left."""
@@ -398,14 +399,15 @@ class _ExamplesPlan(_Plan):
     plugin: str | Path
 
     def checks(self, module: ModuleType, config: pytest.Config) -> list[_Check]:
-        from .examples import passes_of
+        from .examples import brought_by
 
         try:
-            passes = passes_of(located(self.plugin, _folder(module)))
+            passes, weights = brought_by(located(self.plugin, _folder(module)))
         except RewriterError as error:
             raise pytest.Collector.CollectError(str(error)) from None
         found: list[_Check] = []
-        for item in passes:
+        every: list[Pass | WeightPass] = [*passes, *weights]
+        for item in every:
             found += [_ExampleCheck(f"{item.name}: {example.title}", item, example) for example in item.examples]
             found += [] if item.examples else [_ExampleCheck(f"{item.name}: has examples", item, None)]
         return found
@@ -415,15 +417,15 @@ class _ExamplesPlan(_Plan):
 class _ExampleCheck(_Check):
     """One example of a pass; None for the one that a pass lacks."""
 
-    item: Pass
-    example: Example | None
+    item: Pass | WeightPass
+    example: Example | WeightExample | None
 
     def run(self, request: pytest.FixtureRequest) -> None:
-        from .examples import check
+        from .examples import check_any
 
         if self.example is None:
             pytest.fail(f"pass '{self.item.name}' has no examples, so nothing is known of it", pytrace=False)
         try:
-            check(self.item, self.example)
+            check_any(self.item, self.example)
         except AssertionError as error:
             pytest.fail(f"{self.id}: {error}", pytrace=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import symtable
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any, TypeGuard, TypeVar, cast
@@ -73,6 +73,10 @@ class Names:
         if len(known) != 1 or len(found) != 1:
             return None
         return self.absolute(next(iter(known)).name)
+
+    def binds(self, name: str) -> bool:
+        """Tell whether something in the file binds a name, or may."""
+        return self._bindings is None or name in self._bindings.bound
 
     def absolute(self, name: str) -> str:
         """Turn a relative dotted name (`..utils.logging`) into an absolute one where the package is known."""
@@ -271,6 +275,8 @@ def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTN
 _STATEMENTS = (cst.FunctionDef, cst.SimpleStatementLine, cst.If, cst.For)
 """Most passes leave most statements as they are and all look through them, so what is in one is remembered."""
 
+_REMEMBERED = (*_STATEMENTS, cst.ClassDef)
+
 
 @lru_cache(maxsize=8192)
 def _statement_nodes(statement: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
@@ -312,16 +318,23 @@ def find(
 def _found(statement: cst.CSTNode, kind: type[Node] | tuple[type[Node], ...]) -> tuple[Node, ...]:
     if kind is cst.CSTNode:
         return cast(tuple[Node, ...], _statement_nodes(statement))
-    if not any(_is_subclass(own, kind) for own in _kinds(statement)):
-        return ()
+    by_kind = _by_kind(statement)
+    wanted = [own for own in by_kind if _is_subclass(own, kind)]
+    if len(wanted) < 2:
+        return cast(tuple[Node, ...], by_kind[wanted[0]]) if wanted else ()
     return tuple([item for item in _statement_nodes(statement) if is_a(item, kind)])
 
 
 @lru_cache(maxsize=8192)
-def _kinds(statement: cst.CSTNode) -> frozenset[type]:
-    return frozenset(map(type, _statement_nodes(statement)))
+def _by_kind(statement: cst.CSTNode) -> dict[type, tuple[cst.CSTNode, ...]]:
+    """Return the nodes of a statement by their class, each in source order."""
+    found: dict[type, list[cst.CSTNode]] = defaultdict(list)
+    for node in _statement_nodes(statement):
+        found[type(node)].append(node)
+    return {kind: tuple(nodes) for kind, nodes in found.items()}
 
 
+@lru_cache(maxsize=8192)
 def identifiers(tree: cst.CSTNode) -> frozenset[str]:
     """Return every identifier that `tree` reads or binds; attribute names, keywords and module paths are left out."""
     found: set[str] = set()
@@ -336,14 +349,11 @@ def identifiers(tree: cst.CSTNode) -> frozenset[str]:
             found.add(bound_name(node))
         elif is_a(node, cst.ImportFrom):
             stack.extend(() if isinstance(node.names, cst.ImportStar) else node.names)
-        elif node is not tree and is_a(node, _STATEMENTS):
-            found |= _statement_identifiers(node)
+        elif node is not tree and is_a(node, _REMEMBERED):
+            found |= identifiers(node)
         else:
             stack.extend(children(node))
     return frozenset(found)
-
-
-_statement_identifiers = lru_cache(maxsize=8192)(identifiers)
 
 
 def bound_name(alias: cst.ImportAlias) -> str:
@@ -355,7 +365,7 @@ def bound_name(alias: cst.ImportAlias) -> str:
 
 def forget() -> None:
     """Let go of what is remembered of statements; for a process that goes on to other files."""
-    for remembered in (_statement_nodes, _found, _kinds, _statement_identifiers, _statement_ids):
+    for remembered in (_statement_nodes, _found, _by_kind, identifiers, _statement_ids):
         remembered.cache_clear()
 
 

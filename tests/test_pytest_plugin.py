@@ -55,7 +55,7 @@ def twin():
     Without the pass "jit" nothing compiles; without the other two, formulas are as in the original, to be replaced.
     """
 
-    def make(*edits, without=("jit", "scale")):
+    def make(*edits, without=("jit", "scale", "query-scale")):
         text = rewritten(*without)
         for old, new in edits:
             assert old in text, f"the twin no longer has {old!r}: choose another place to break"

@@ -63,7 +63,8 @@ def test_ci_runs_them_as_they_stand_there():
 def test_ci_starts_from_nothing_and_stops_at_the_first_failure():
     lines = CI.splitlines()
     assert "set -euo pipefail" in lines
-    assert lines.index("rm -rf .venv") < next(n for n, line in enumerate(lines) if "readme_command.py 1" in line)
+    first_command = next(n for n, line in enumerate(lines) if "readme_command.py 1" in line)
+    assert lines.index("rm -rf .venv .versions") < first_command
     for tool in ("ruff check .", "ruff format --check .", "mypy"):
         assert f".venv/bin/{tool}" in CI
 

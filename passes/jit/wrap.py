@@ -18,11 +18,17 @@ _MINDNLP = {
     "children": "_modules",
     "registries": '("_modules", "_parameters", "_buffers")',
     "hooks": '("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")',
-    "before_run": """marked = [table for table in self.tables if "_modules" in table and not table.get("__ms_class__")]
-        for table in marked:
-            table["__ms_class__"] = True  # lets the graph compiler enter a mindnlp module""",
-    "after_run": """for table in marked:
-                del table["__ms_class__"]""",
+    "before_run": """marked = [module for module in self.modules if not vars(module).get("__ms_class__")]
+        for module in marked:
+            vars(module)["__ms_class__"] = True  # lets the graph compiler enter a mindnlp module
+            calls = type(module).__call__, getattr(type(module), "_call_impl", None)
+            if [call and call.__qualname__ for call in calls] == ["Module._wrapped_call_impl", "Module._call_impl"]:
+                # Python asks the class how to call it, the compiler the module: the code for hooks is left out, which
+                # would be half of what it reads.
+                vars(module)["__call__"] = module.forward""",
+    "after_run": """for module in marked:
+                del vars(module)["__ms_class__"]
+                vars(module).pop("__call__", None)""",
 }
 _CELL = {
     "children": "_cells",

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ..pipeline import Gate, Result
     from ..report import Report
     from ..targets import Target
+    from .instruments import Instruments
 
 ROUNDS = 30
 """Of --measure, unless another number is given."""
@@ -102,6 +103,15 @@ def command(
         typer.Option(help="What runs them: this machine, or a Dask or Ray cluster that sees the same files."),
     ] = Backend.LOCAL,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="List every site, the skipped ones too.")] = False,
+    timing: Annotated[bool, typer.Option("--timing", help="Print the time and the sites of each pass.")] = False,
+    print_after: Annotated[
+        list[str] | None,
+        typer.Option("--print-after", metavar="PASS", help="Print the file after this pass. May be given again."),
+    ] = None,
+    bisect_limit: Annotated[
+        int | None,
+        typer.Option("--bisect-limit", metavar="N", min=0, help="Stop after N rewrites, counted over all passes."),
+    ] = None,
     passes: PassesOption = None,
     target: TargetOption = None,
     mindspore: VersionOption = None,
@@ -121,8 +131,8 @@ def command(
     in parallel, unless they are to be verified. One file that fails does not stop the others.
 
     Exit codes: 0 all were rewritten, or had been before; 1 nothing to rewrite was found, a pass asked for did nothing,
-    a result could not be proved, --strict and a rollback, or --check found work; 2 usage, an input that cannot be read,
-    or a place that cannot be written. The worst of all files counts.
+    a result could not be proved, --strict and a rollback, or --check found work (with --check, none is 0); 2 usage, an
+    input that cannot be read, or a place that cannot be written. The worst of all files counts.
 
     With --verify every pass is a transaction: changes that break the import, the compilation or an output are found by
     bisection, rolled back alone and named with their evidence; the rest is kept, proved as a whole, and then written.
@@ -141,6 +151,10 @@ def command(
       rewriter apply modeling_clip.py --measure --model CLIPVisionModel --batch 8
 
       rewriter apply mindnlp.transformers.models -o out/
+
+      rewriter apply modeling_bert.py --timing --print-after flatten
+
+      rewriter apply modeling_bert.py --bisect-limit 12 --diff
     """
     from ..errors import RewriterError
     from ..inputs import refuse_clashes
@@ -153,22 +167,39 @@ def command(
         plan = _plan(model, size, batch, length, rounds, threads, measure=measure, bench=bench)
         choices = choose(plugin, no_plugin, passes, target, mindspore, scope, dynamic, capture)
         _refuse_unproved(choices.target, verify=verify)
-        job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked, strict)
+        kept = tuple(print_after or ())
+        job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked, strict, kept, bisect_limit)
         job.check()
         files = _files(inputs, output, report)
+        instruments = _instruments(job, len(files), report, timing=timing, verify=verify)
         if output is not None and output.endswith(".py") and len(files) > 1:
             raise RewriterError(f"-o {output} names one file, but there are {len(files)} inputs", hint="Name a folder.")
         if mode is Mode.WRITE:
             refuse_clashes(files, output)
         report.in_short = len(files) > 1 and not verbose
-        if verify or bench:
+        # For one file: a bar of one step says nothing, and loading it takes time.
+        alone = len(files) == 1 and backend is Backend.LOCAL
+        if verify or bench or alone:
             adapters = choices.host.model_adapters() if verify else ()
             for item in files:
                 with _isolated(str(item.path), report, verbose=verbose):
                     _one(item, job, report, adapters, plan, verify=verify, measure=measure, bench=bench)
         else:
             _all(files, job, report, jobs or os.cpu_count() or 1, backend, verbose=verbose)
+        instruments.tell()
         report.broken_plugins(choices.host.broken)
+
+
+def _instruments(job: Job, files: int, report: Report, *, timing: bool, verify: bool) -> Instruments:
+    """Return what listens to the passes, for --timing and --print-after."""
+    from ..api import select
+    from ..errors import RewriterError
+    from .instruments import Instruments, check
+
+    if verify and job.limit is not None:
+        raise RewriterError("--verify and --bisect-limit exclude each other", hint="--verify bisects by itself.")
+    check(job.keep_after, select(job.host, job.passes), files, job.limit)
+    return Instruments(report, timing=timing)
 
 
 def _refuse_contradictions(
@@ -234,8 +265,7 @@ def _files(inputs: list[str], output: str | None, report: Report) -> list[Input]
 @contextlib.contextmanager
 def _isolated(source: str, report: Report, *, verbose: bool = False) -> Iterator[None]:
     """Report what goes wrong with one input, and let the others go on."""
-    from ..batch import internal_error
-    from ..errors import RewriterError
+    from ..errors import RewriterError, internal_error
 
     try:
         yield

@@ -50,9 +50,6 @@ def reporting(*, as_json: bool = False, verbose: bool = False, diff: bool = Fals
     except RewriterError as error:
         complain(error)
         report.error(error)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; nothing was left half written", err=True)
-        raise typer.Exit(130) from None
     report.close()
     if report.exit_code:
         raise typer.Exit(report.exit_code)

@@ -88,7 +88,7 @@ def _tell(rows: list[Row], folder: Path, report: Report) -> None:
         colour = colours[row.standing]
         exact = " bit for bit" if row.is_exact else f" within {row.worst:.1e}" if row.worst else ""
         report.console.print(f"{escape(name)}  [{colour}]{row.standing}[/{colour}]{exact}")
-        if row.standing not in ("whole",) and row.why:
+        if row.standing != "whole" and row.why:
             report.console.print(f"    {escape(row.why[0][:300])}")
     counts = totals(rows)
     report.console.print("[bold]" + ", ".join(f"{count} {name}" for name, count in counts.items()) + "[/bold]")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import RewriterError
+from . import checkpoints
 from .options import (
     JOBS,
     FullOption,
@@ -67,6 +68,9 @@ def command(
 
     Executes both files. The worst failing cases, three at most, become folders with a script that shows the difference.
 
+    Two checkpoints (folders, .safetensors, .ckpt) are compared by the relations that `rewriter expand` wrote beside the
+    larger one.
+
     Exit codes: 0 identical or equivalent; 1 an output, a type, a signature or a parameter differs, or a compiled method
     ran uncompiled; 2 usage, or a file that cannot be loaded.
 
@@ -75,10 +79,18 @@ def command(
       rewriter verify modeling_bert.py modeling_bert_rewritten.py --full
 
       rewriter verify modeling_bert.py modeling_bert_rewritten.py --html verdict.html
+
+      rewriter verify bert-small/ bert-large/
     """
     with reporting(as_json=json, verbose=verbose) as report:
         if reproducer is not None and no_reproducer:
             raise RewriterError("--reproducer and --no-reproducer exclude each other")
+        if checkpoints.is_checkpoint(original) or checkpoints.is_checkpoint(rewritten):
+            checkpoints.refuse({"--tolerance": tolerance is not None, "--html": html, "--buckets": buckets})
+            checkpoints.prove(
+                original, rewritten, report, full=full, seed=seed, only=case, listing=list_cases, verbose=verbose
+            )
+            return
         host = choose(plugin, no_plugin).host
         prove(
             original,

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RewriterError
 from .adapters import ModelAdapter, config_class, forward_parameters, model_classes
 from .cases import Array, Axes, Case, attention_mask, random_for
 from .small import IMAGE, VOCABULARY, small_configuration
@@ -128,8 +127,6 @@ def why_unknown(model_class: type) -> str:
         return f"its forward needs {', '.join(unknown)}, and no adapter knows what that is"
     try:
         small_configuration(config_class(model_class) or object)
-    except RewriterError as error:
-        return error.message
     except Exception as error:
         return f"its configuration refuses its own defaults: {type(error).__name__}: {error}"
     return ""

@@ -6,7 +6,6 @@ one, each judged by the few cases that failed; a pass that breaks them is bisect
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import libcst as cst
 
-from ..changes import Change, changes, consistent, keep
+from ..changes import Change, bound_names, changes, consistent, keep, words
 from ..errors import RewriterError
 from ..passes import Evidence
 from ..pipeline import Gate, Result, RolledBack, Step
@@ -152,31 +151,16 @@ def _made(step: Step, every: Sequence[Change], some: Sequence[Change]) -> cst.Mo
 
 def _orphans(step: Step, kept: Sequence[Change], guilty: Sequence[Change]) -> list[Change]:
     """Return the additions that only the guilty changes used: nobody would know what they are for."""
-    gone = _words("".join(change.new for change in guilty))
+    gone = words("".join(change.new for change in guilty))
     left, orphans = list(kept), list[Change]()
     for _ in kept:
-        for change in [change for change in left if change.adds and _words(change.new) & gone]:
+        for change in [change for change in left if change.adds and words(change.new) & gone]:
             others = [other for other in left if other is not change]
-            names = _names(change) & gone
-            if names and not names & _words(keep(step.before, step.after, others).code):
-                left, gone = others, gone | _words(change.new)
+            names = bound_names(change) & gone
+            if names and not names & words(keep(step.before, step.after, others).code):
+                left, gone = others, gone | words(change.new)
                 orphans.append(change)
                 break
         else:
             break
     return orphans
-
-
-def _names(change: Change) -> frozenset[str]:
-    """Return the names that an addition binds."""
-    names = set()
-    for node in change.after:
-        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-            names.add(node.name.value)
-        else:
-            names |= _words(change.new.partition("=")[0])
-    return frozenset(names)
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", text))

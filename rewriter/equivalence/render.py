@@ -42,17 +42,17 @@ def render(verdict: Verdict, console: Console, *, verbose: bool = False) -> None
     outputs = _folded(verdict.outputs)
     _print_table(_main_table(outputs), outputs, console)
     if verbose:
-        _line(console, "")
+        print_line(console, "")
         _print_table(_detail_table(outputs), outputs, console)
     _print_uneven(verdict, console)
     _print_notes(verdict, console)
     for title, lines in (("Surface", verdict.surface), ("Weights", verdict.problems)):
         if lines:
-            _line(console, f"[bold]{title}[/]")
+            print_line(console, f"[bold]{title}[/]")
             for line in lines:
-                _line(console, f"  [red]different[/]  {escape(line)}")
+                print_line(console, f"  [red]different[/]  {escape(line)}")
     for model, reason in verdict.unchecked.items():
-        _line(console, f"[yellow]unverified[/]  {escape(model)}: {escape(reason)}")
+        print_line(console, f"[yellow]unverified[/]  {escape(model)}: {escape(reason)}")
     _print_methods(verdict, console)
     _print_outcome(verdict, console)
 
@@ -60,7 +60,7 @@ def render(verdict: Verdict, console: Console, *, verbose: bool = False) -> None
 def render_cases(cases: Iterable[Case], console: Console) -> None:
     """Print the ids of cases, one per line, with what is special about them."""
     for case in cases:
-        _line(console, escape(case.id) + (f"  [dim]{escape(case.description)}[/]" if case.description else ""))
+        print_line(console, escape(case.id) + (f"  [dim]{escape(case.description)}[/]" if case.description else ""))
 
 
 Columns = dict[str, list[str]]
@@ -69,8 +69,8 @@ Columns = dict[str, list[str]]
 
 def _main_table(outputs: Sequence[OutputVerdict]) -> Columns:
     columns = {**_names(outputs), "verdict": [item.status.value for item in outputs]}
-    columns["abs max"] = [_spelled(item.absolute.maximum) for item in outputs]
-    columns["rel max"] = [_spelled(item.relative.maximum) for item in outputs]
+    columns["abs max"] = [spelled(item.absolute.maximum) for item in outputs]
+    columns["rel max"] = [spelled(item.relative.maximum) for item in outputs]
     columns["ulp"] = ["" if item.ulp is None else _count(item.ulp) for item in outputs]
     columns["cosine"] = [_cosine(item.cosine) for item in outputs]
     columns["argmax"] = ["" if item.argmax in (None, 1.0) else f"{100 * item.argmax:.2f}%" for item in outputs]
@@ -82,7 +82,7 @@ def _detail_table(outputs: Sequence[OutputVerdict]) -> Columns:
     columns = _names(outputs)
     for short, errors in (("abs", "absolute"), ("rel", "relative")):
         for figure in ("mean", "median", "p99"):
-            columns[f"{short} {figure}"] = [_spelled(getattr(getattr(item, errors), figure)) for item in outputs]
+            columns[f"{short} {figure}"] = [spelled(getattr(getattr(item, errors), figure)) for item in outputs]
     columns["non-finite"] = ["/".join(map(str, item.nonfinite)) if any(item.nonfinite) else "" for item in outputs]
     return columns
 
@@ -99,10 +99,17 @@ def _print_table(columns: Columns, outputs: Sequence[OutputVerdict], console: Co
     if console.is_terminal:
         console.print(_terminal_table(columns, outputs))
         return
+    print_plain(columns, console)
+
+
+def print_plain(columns: Columns, console: Console) -> None:
+    """Print a table as aligned lines, for where there is no terminal."""
     rows = [list(columns), *zip(*columns.values(), strict=True)]
     widths = [max(len(row[index]) for row in rows) for index in range(len(columns))]
     for row in rows:
-        _line(console, escape("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()))
+        print_line(
+            console, escape("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        )
 
 
 def _terminal_table(columns: Columns, outputs: Sequence[OutputVerdict]) -> Table:
@@ -132,7 +139,8 @@ def _folded(outputs: Sequence[OutputVerdict]) -> list[OutputVerdict]:
     return list(rows.values())
 
 
-def _spelled(value: float) -> str:
+def spelled(value: float) -> str:
+    """Return an error as a cell has it."""
     return f"{value:.1e}" if value else "0"
 
 
@@ -148,11 +156,11 @@ def _print_uneven(verdict: Verdict, console: Console) -> None:
     """Say what is the matter with the cases that are not identical, the worst first."""
     uneven = [case for case in verdict.cases if case.status in (Status.DIFFERENT, Status.UNVERIFIED)]
     for case in sorted(uneven, key=lambda item: item.status is not Status.DIFFERENT)[:MOST_CASES]:
-        _line(console, f"[{COLOURS[case.status]}]{case.status.value}[/]  {escape(case.id)}")
+        print_line(console, f"[{COLOURS[case.status]}]{case.status.value}[/]  {escape(case.id)}")
         for line in _reasons(case):
-            _line(console, f"  {escape(line)}")
+            print_line(console, f"  {escape(line)}")
     if len(uneven) > MOST_CASES:
-        _line(console, f"... and {len(uneven) - MOST_CASES} more cases like these")
+        print_line(console, f"... and {len(uneven) - MOST_CASES} more cases like these")
 
 
 def _print_notes(verdict: Verdict, console: Console) -> None:
@@ -161,7 +169,7 @@ def _print_notes(verdict: Verdict, console: Console) -> None:
         case.note for case in verdict.cases if case.note and (case.vacuous or "both raise" not in case.note)
     )
     for note, count in notes.items():
-        _line(console, f"[yellow]{count} {'case' if count == 1 else 'cases'}[/]  {escape(note)}")
+        print_line(console, f"[yellow]{count} {'case' if count == 1 else 'cases'}[/]  {escape(note)}")
 
 
 def _reasons(case: CaseResult) -> list[str]:
@@ -177,18 +185,20 @@ def _reasons(case: CaseResult) -> list[str]:
 
 def _print_methods(verdict: Verdict, console: Console) -> None:
     if not verdict.methods:
-        _line(console, "The rewritten file compiles nothing, so there is no jit mode to compare.")
+        print_line(console, "The rewritten file compiles nothing, so there is no jit mode to compare.")
     for item in verdict.methods:
         if item.calls == 0:
-            _line(console, f"[yellow]{escape(item.method)} was never called by these cases[/]")
+            print_line(console, f"[yellow]{escape(item.method)} was never called by these cases[/]")
         elif not item.own:
-            _line(console, f"{escape(item.method)} ran as a part of other graphs")
+            print_line(console, f"{escape(item.method)} ran as a part of other graphs")
         elif item.uncompiled == 0:
-            _line(console, f"{escape(item.method)} ran compiled in all {item.own} calls{_recorded(item)}")
+            print_line(console, f"{escape(item.method)} ran compiled in all {item.own} calls{_recorded(item)}")
         else:
-            _line(console, f"[red]{escape(item.method)} ran uncompiled in {item.uncompiled} of {item.own} calls[/]")
+            print_line(
+                console, f"[red]{escape(item.method)} ran uncompiled in {item.uncompiled} of {item.own} calls[/]"
+            )
             for reason, count in item.refused:
-                _line(console, f"  {count} times  {escape(reason)}")
+                print_line(console, f"  {count} times  {escape(reason)}")
 
 
 def _recorded(item: MethodRuns) -> str:
@@ -203,18 +213,18 @@ def _recorded(item: MethodRuns) -> str:
 def _print_outcome(verdict: Verdict, console: Console) -> None:
     counts = ", ".join(f"{verdict.count(status)} {status.value}" for status in Status if verdict.count(status))
     how = f"{verdict.level}, seed {verdict.seed}"
-    _line(console, f"{len(verdict.cases)} cases in {verdict.seconds:.0f} s ({how}): {counts}")
+    print_line(console, f"{len(verdict.cases)} cases in {verdict.seconds:.0f} s ({how}): {counts}")
     if verdict.worst_case:
-        _line(console, f"worst case: {escape(verdict.worst_case)}")
+        print_line(console, f"worst case: {escape(verdict.worst_case)}")
     if verdict.loosened:
         dtypes = ", ".join(f"{dtype} {TOLERANCES[dtype]:g}" for dtype in verdict.loosened_for)
-        _line(console, f"[yellow]The tolerance was loosened to {verdict.tolerance:g}[/] (published: {dtypes})")
+        print_line(console, f"[yellow]The tolerance was loosened to {verdict.tolerance:g}[/] (published: {dtypes})")
     colour = COLOURS[verdict.status] if verdict.ok or verdict.status is not Status.EQUIVALENT else "red"
     broken = "" if verdict.compiled else ", and not everything ran compiled"
     files = f"{escape(verdict.original)} → {escape(verdict.rewritten)}"
-    _line(console, f"[bold {colour}]{verdict.status.value}{broken}[/]  {files}")
+    print_line(console, f"[bold {colour}]{verdict.status.value}{broken}[/]  {files}")
 
 
-def _line(console: Console, text: str) -> None:
+def print_line(console: Console, text: str) -> None:
     """Print one line, however long; a piped line is never folded."""
     console.print(text, highlight=False, soft_wrap=True)

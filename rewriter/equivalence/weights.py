@@ -87,12 +87,13 @@ def load(model: Any, values: Values) -> None:
     """Load `values` as a user loads a checkpoint: `load_state_dict`, or `mindspore.load_param_into_net` for a Cell."""
     import mindspore
 
+    given = {key: mindspore.Tensor(value) for key, value in values.items()}
+    if isinstance(model, mindspore.nn.Cell):  # MindSpore's checkpoints hold Parameters, and mindnlp 0.3 takes no other
+        given = {key: mindspore.Parameter(tensor, name=key) for key, tensor in given.items()}
     if hasattr(model, "load_state_dict"):
-        model.load_state_dict({key: mindspore.Tensor(value) for key, value in values.items()}, strict=False)
-        return
-    mindspore.load_param_into_net(
-        model, {key: mindspore.Parameter(mindspore.Tensor(value), name=key) for key, value in values.items()}
-    )
+        model.load_state_dict(given, strict=False)
+    else:
+        mindspore.load_param_into_net(model, given)
 
 
 def set_training(model: Any, mode: bool) -> None:

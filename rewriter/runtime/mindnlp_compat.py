@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from packaging.version import Version
 
+from . import mindnlp_older
+
 MINDNLP_VERSION = "0.4.1"
 OLDEST_MINDSPORE = (2, 7)
 
@@ -35,8 +37,8 @@ def apply() -> bool:
     A second call does nothing more.
 
     Returns:
-        True if the patches are in place. False if they are not for this environment: mindnlp is absent or not version
-        0.4.1, or MindSpore is absent or older than 2.7. Nothing is patched then.
+        True if the patches are in place. False if they are not for this environment: mindnlp is absent or neither 0.4.1
+        nor one of `mindnlp_older`, or MindSpore is absent or older than 2.7. Nothing is patched then.
 
     Raises:
         ImportError: mindnlp does not import for a reason that is not mended here, say a missing dependency.
@@ -50,8 +52,17 @@ def apply() -> bool:
     except ImportError:  # PackageNotFoundError is one too
         return False
     release = Version(mindspore.__version__).release[:2]
-    if mindnlp_version != MINDNLP_VERSION or release < OLDEST_MINDSPORE:
+    if mindnlp_version not in (MINDNLP_VERSION, *mindnlp_older.VERSIONS) or release < OLDEST_MINDSPORE:
         return False
+    if mindnlp_version == MINDNLP_VERSION:
+        _mend(mindspore, release)
+    else:
+        mindnlp_older.mend(mindspore, mindnlp_version)
+    _applied = True
+    return True
+
+
+def _mend(mindspore: Any, release: tuple[int, ...]) -> None:
     _load_stub_tensor()
     _answer_old_pyboost_empty(mindspore)
     _import_mindnlp(mindspore)
@@ -63,8 +74,6 @@ def apply() -> bool:
     _provide_ops_t(mindspore)
     if release < (2, 9):
         _fill_with_the_tensors_dtype(mindspore)
-    _applied = True
-    return True
 
 
 def _load(name: str) -> Any:

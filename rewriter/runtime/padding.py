@@ -181,6 +181,11 @@ def _check_model(model: Any, family: str) -> None:
             raise Unsure("a module below it has a hook")
 
 
+def _bucket(given: int, sizes: tuple[int, ...]) -> int:
+    """Return the least of rising sizes that is enough; 0 where none is."""
+    return next((size for size in sizes if size >= given), 0)
+
+
 def _pad_length(model: Any, family: str, inputs: dict[str, Any], lengths: tuple[int, ...]) -> Sizes | None:
     """Pad what has a length in place; returns from what to what, None where there is no bucket for it."""
     ids: Any = inputs.get("input_ids")
@@ -190,7 +195,7 @@ def _pad_length(model: Any, family: str, inputs: dict[str, Any], lengths: tuple[
     shape = tuple(ids.shape if ids is not None else embeds.shape[:-1])
     if len(shape) not in (2, 3) or 0 in shape:
         raise Unsure("input_ids of this shape")
-    bucket = next((size for size in lengths if size >= shape[-1]), 0)
+    bucket = _bucket(shape[-1], lengths)
     size = Sizes(shape[-1], min(bucket, _longest(model, family)))
     if size.bucket < size.given:
         return None
@@ -228,7 +233,7 @@ def _pad_cache(model: Any, family: str, inputs: dict[str, Any], lengths: tuple[i
     if tokens is None or not own or any(part.ndim != 4 or part.shape[2] != own[0].shape[2] for part in own):
         raise Unsure("past_key_values of another shape")
     (rows, new), past = tokens.shape[:2], own[0].shape[2]
-    bucket = next((size for size in lengths if size >= past), 0)
+    bucket = _bucket(past, lengths)
     # Beyond the longest, relative positions have no embedding.
     size = Sizes(past, min(bucket, _longest(model, family) - new), after=new)
     if size.bucket < past:
@@ -334,7 +339,7 @@ def _pad_rows(inputs: dict[str, Any], batches: tuple[int, ...]) -> Sizes | None:
     found = {name: inputs[name] for name in _PER_ROW if name in inputs}
     first = next(iter(found.values()))
     given = int(first.shape[0])
-    bucket = next((size for size in batches if size >= given), 0)
+    bucket = _bucket(given, batches)
     axes = {"input_ids": 2, "inputs_embeds": 3}
     has_choices = any(found[name].ndim > axes[name] for name in axes if name in found)
     if not bucket or has_choices:  # of several choices per row, as many rows come out

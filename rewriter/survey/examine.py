@@ -27,9 +27,9 @@ from ..equivalence.compiled import Observed
 from ..equivalence.run import Run, waiting_for_every_operator
 from ..equivalence.statistics import Status
 from ..equivalence.verdict import JIT, TRACE, CaseResult
-from ..passes import Outcome
 from ..pipeline import Result
 from ..runtime import loader
+from ..summary import blocks_of, told
 from .row import CALLS, DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, REFUSED, TOLERANCE, Row
 from .unmodified import as_one_graph
 
@@ -87,9 +87,9 @@ def _written(result: Result, folder: str, suffix: str) -> Path:
 
 def _rows(source: Path, place: Path, result: Result, names: Sequence[str]) -> Iterable[Row]:
     """Compare the models of a file with those of its rewriting."""
-    left = [site for site in result.sites if site.outcome is Outcome.SKIPPED and site.advice]
+    left = blocks_of(result)
     partly = frozenset(site.what.partition(".")[0] for site in left)
-    blocks = [f"{source.name}:{site.line}: {site.what}: {site.reason}. {site.advice}" for site in left]
+    blocks = [told(source.name, site) for site in left]
     family, lines = source.parent.name, result.source.data.count(b"\n")
     run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(),))
     for name in names:

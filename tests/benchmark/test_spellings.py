@@ -47,6 +47,8 @@ def test_the_table_is_about_what_the_models_do():
         "layer norm",
         "gelu",
         "quick gelu",
+        "query, key and value",
+        "scaled scores",
         "attention core",
         "patch embedding",
         "embedding",

@@ -18,6 +18,7 @@ import pytest
 from sampling import slow_but
 
 from rewriter import job, pipeline
+from rewriter.report import Report
 
 from .conftest import IDLE, ROOT, TOY
 
@@ -287,6 +288,16 @@ class TestInterrupted:
         assert run.code == 130
         assert run.err == "interrupted; nothing was left half written\n"
         assert run.out == ""  # no document that looks like a success
+
+    def test_also_after_the_work_was_done(self, cli, toy, monkeypatch):
+        """Not 1, which says that a promise failed."""
+
+        def interrupted(self):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Report, "close", interrupted)
+        run = cli("apply", toy)
+        assert (run.code, run.err) == (130, "interrupted; nothing was left half written\n")
 
     @pytest.mark.parametrize("options", [(), ("--in-place",)])
     def test_interrupted_while_writing(self, toy, workplace, process, options):

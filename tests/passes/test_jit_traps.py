@@ -582,6 +582,16 @@ class TestGradients:
         assert_same(*found)
         assert_compiled(shared[1])
 
+    def test_of_weights_that_the_compiler_takes_for_constants(self, world, monkeypatch):
+        """Those of mindnlp 0.4.0 are: a graph would answer right, and give zeros for their gradients."""
+        models = world.pair()
+        kinds = type(world.parameters(models[1])[0]).__mro__
+        monkeypatch.delattr(next(kind for kind in kinds if "__parameter__" in vars(kind)), "__parameter__")
+        found = [world.gradients(model, lambda x, m=model: (m(x)[0] ** 2).sum(), (X,)) for model in models]
+        assert_same(*found)
+        assert all(np.abs(gradient.asnumpy()).max() > 0 for gradient in found[1][1][1])
+        assert "no gradient" in vars(models[1])["_graphs"].refused
+
     @CELL
     def test_of_tensors_in_a_tuple(self, world, collectors):
         def run(model):

@@ -310,6 +310,11 @@ def test_default_passes_leave_the_approximate_ones_out():
     assert [item.name for item in pipeline.default_passes(passes)] == ["b"]
 
 
+def test_default_passes_leave_out_those_that_run_on_request():
+    passes = [adding("a", "x = 1\n", on_request=True), adding("b", "x = 1\n")]
+    assert [item.name for item in pipeline.default_passes(passes)] == ["b"]
+
+
 def test_targets():
     assert Target.parse("ascend", "2.7").device is Device.ASCEND
     assert str(Target.parse("cpu", "2.9.0").mindspore) == "2.9.0"

@@ -155,7 +155,7 @@ def test_lines_are_those_that_libcst_gives(any_file):
     tree = cst.parse_module(any_file.read_bytes())
     wrapper = MetadataWrapper(tree, unsafe_skip_copy=True)
     positions = wrapper.resolve(PositionProvider)
-    _, lines = printed_with_lines(tree)
+    lines = printed_with_lines(tree).lines
     kinds = (cst.Call, cst.For, cst.If, cst.FunctionDef, cst.ClassDef, cst.SimpleStatementLine, cst.Assign)
     checked = 0
     for node in find(tree, kinds):
@@ -169,11 +169,26 @@ def test_the_printed_text_is_what_libcst_prints(any_file):
     changed = replace(tree, {next(find(tree, cst.SimpleStatementLine)): cst.parse_statement("x = (yes, [no])  # é")})
     assert printed(changed) == changed.bytes
     assert printed(tree) == tree.bytes == any_file.read_bytes()
+    known = printed_with_lines(tree).tokens
+    assert len(known) > 25
+    assert printed(changed, known) == changed.bytes
+
+
+def test_a_known_function_elsewhere_is_printed_anew():
+    tree = tree_of("def f():\n    pass\n\n\nclass A:\n    def g(self):\n        pass")
+    known = printed_with_lines(tree).tokens
+    function, owner = tree.body
+    moved = owner.with_changes(body=owner.body.with_changes(body=[*owner.body.body, function]))
+    for body in ([moved], [function, *owner.body.body], [owner, function]):
+        changed = tree.with_changes(body=body)
+        assert printed(changed, known) == changed.bytes
+    narrow = owner.with_changes(body=owner.body.with_changes(indent="  "))
+    assert printed(tree.with_changes(body=[narrow]), known).count(b"\n  def g") == 1
 
 
 def test_decorators_and_comments_do_not_move_a_line():
     tree = tree_of("# one\n@d\n# two\ndef f():\n    # three\n    x = 1\n\n    # four\n    for y in z:\n        pass\n")
-    _, lines = printed_with_lines(tree)
+    lines = printed_with_lines(tree).lines
     assert first_line(next(find(tree, cst.FunctionDef)), lines) == 4
     assert first_line(next(find(tree, cst.SimpleStatementLine)), lines) == 6
     assert first_line(next(find(tree, cst.For)), lines) == 9

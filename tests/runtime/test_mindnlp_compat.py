@@ -77,7 +77,7 @@ def test_a_second_apply_changes_nothing() -> None:
     assert all(now is then for now, then in zip(patched(), before, strict=True))
 
 
-@pytest.mark.parametrize("version", ["0.4.0", "0.5.1"])
+@pytest.mark.parametrize("version", ["0.2.4", "0.5.1"])
 def test_other_mindnlp_is_left_alone(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setattr(mindnlp_compat, "_applied", False)
     monkeypatch.setattr(importlib.metadata, "version", lambda name: version)

@@ -35,15 +35,15 @@ def ids(batch, length):
 def test_after_it_requests_compile_nothing():
     """Each bucket is compiled; beyond the model's maximum of 12 tokens there is nothing to compile."""
     model = rewriter.optimize(rewriter.bucketed(bert(), (4, 16)))
-    before = len(api.ms_compile_cache)
+    before = set(api.ms_compile_cache)  # of which some may be dropped meanwhile
     spent = rewriter.warm_up(model)
     assert list(spent) == [(1, 4), (1, 12)]
     assert all(seconds > 0 for seconds in spent.values())
-    assert len(api.ms_compile_cache) - before == 2
+    assert len(set(api.ms_compile_cache) - before) == 2
     for length in (1, 3, 4, 7, 12):
         model(ids(1, length))
         model(ids(1, length), attention_mask=Tensor(np.ones((1, length), np.int64)))
-    assert len(api.ms_compile_cache) - before == 2
+    assert len(set(api.ms_compile_cache) - before) == 2
 
 
 @pytest.mark.slow

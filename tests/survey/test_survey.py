@@ -177,9 +177,9 @@ def test_the_command(family, tmp_path):
         ("return inner(x)", False),
     ],
 )
-def test_who_only_hands_on(tmp_path, import_text, body, expected):
+def test_who_only_hands_on(import_file, body, expected):
     lines = body.replace("\n", "\n        ")
-    module = import_text(f"class Model:\n    def construct(self, x, return_dict=None):\n        {lines}\n")
+    module = import_file(f"class Model:\n    def construct(self, x, return_dict=None):\n        {lines}\n")
     assert hands_on(module.Model) is expected
 
 
@@ -194,7 +194,7 @@ def test_the_bundled_files(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["roberta", "albert", "deberta", "vit", "mpnet"])
+@pytest.mark.parametrize("family", ["roberta", "albert", "deberta", "distilbert", "vit", "mpnet"])
 def test_families_of_mindnlp(family):
     rows = examined(f"mindnlp.transformers.models.{family}.modeling_{family}", "portable", False, 600)
     assert rows

@@ -1,0 +1,1 @@
+"""Weight passes: a checkpoint becomes a larger checkpoint."""
