@@ -169,7 +169,18 @@ def _print_notes(verdict: Verdict, console: Console) -> None:
         case.note for case in verdict.cases if case.note and (case.vacuous or "both raise" not in case.note)
     )
     for note, count in notes.items():
-        print_line(console, f"[yellow]{count} {'case' if count == 1 else 'cases'}[/]  {escape(note)}")
+        print_line(console, f"[yellow]{_cases(count)}[/]  {escape(note)}")
+    allowed = [found for case in verdict.cases if (found := max((one.own_error for one in case.modes), default=0.0))]
+    if allowed:
+        print_line(
+            console,
+            f"[yellow]{_cases(len(allowed))}[/]  beyond the published tolerance, by no more than rounding moves the "
+            f"original's own answer (at most {max(allowed):.1e}; docs/verdicts.md)",
+        )
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
 
 
 def _reasons(case: CaseResult) -> list[str]:

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from ..errors import RewriterError
 from ..runtime import loader
-from . import compiled
+from . import compiled, own_error
 from .adapters import ModelAdapter, find_adapter
 from .cases import Case, select
 from .compiled import Observed
@@ -120,6 +120,14 @@ class Run:
             self._built, self._subject = "", None  # the models before are gone when the next are made
             self._subject, self._failure = self._pair(case)
             self._built = subject_key(case)
+
+    def own_error(self, case: Case) -> float:
+        """Return how far rounding alone moves the original's answer; see `own_error.in_single_precision`."""
+        self.build(case)
+        if self._subject is None:
+            return 0.0
+        with waiting_for_every_operator():
+            return own_error.in_single_precision(self._subject, self._subject.ask_original(case), case, None)
 
     def leave_to_others(self, models: Set[str]) -> None:
         """Take the compiled methods of all classes but `models` for seen: somebody else runs those classes' cases."""

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from . import weights
+from . import own_error, weights
 from .adapters import ModelAdapter
 from .cases import Case
 from .compiled import CompiledMethod, Observed, bypassed, observed
 from .other_values import variants
-from .policy import Policy
+from .policy import AT_MOST, Policy
 from .stand_ins import missing_kernel
-from .statistics import OutputDifference, Status, as_array, compare, relative_distance
+from .statistics import OutputDifference, Status, as_array, compare, worst
 from .verdict import EAGER, JIT, TRACE, ModeResult
 
 
@@ -98,7 +98,11 @@ class Subject:
 
     def fresh(self) -> Subject:
         """Return another pair of models like this one, to be changed at will."""
-        return self._remake(case=self._case)
+        return self.fresh_for(self._case)
+
+    def fresh_for(self, case: Case) -> Subject:
+        """Return another pair of models with the same weights, for another case."""
+        return self._remake(case=case)
 
     def draw_weights(self, seed: int) -> None:
         """Load random weights, the same into both models."""
@@ -137,35 +141,35 @@ class Subject:
             question: What is asked; a plain call when None.
         """
         outcome, called = self.ask_eager(case, question)
-        results = [ModeResult(EAGER, tuple(compare_outcomes(expected, outcome, self.policy)))]
+        results = [self._judged(EAGER, expected, outcome, case, question)]
         is_lost = self._hurried and results[0].status is Status.DIFFERENT
         if not is_lost and self.wants_graphs(case, called, seen):
             outcome, now = self.ask_jit(case, question)
             if expected.error is not None:
                 now.refused.clear()  # what the original refuses cannot be compiled either; both must refuse alike
             seen.add(now)
-            policy = replace(self.policy, own_error=self.own_error(expected, case) if question is None else 0.0)
-            differences = tuple(compare_outcomes(expected, outcome, policy))
-            results.append(ModeResult(JIT, differences, tuple(dict.fromkeys(now.refused))))
+            result = self._judged(JIT, expected, outcome, case, question)
+            results.append(replace(result, uncompiled=tuple(dict.fromkeys(now.refused))))
             if now.recorded and expected.error is None:
                 results += self.compare_other_values(case, seen, question)
         return tuple(results)
 
-    def own_error(self, expected: Outcome, case: Case) -> float:
-        """Return how far the original's answer is from its own in single precision, relative to max(1, |answer|).
-
-        0 for a case in single precision, and where the original has no answer.
-
-        Args:
-            expected: The original's answer.
-            case: The call.
-        """
-        if not case.dtype or expected.error is not None:
-            return 0.0
-        exact = replace(case, dtype="")
-        answer = self._remake(case=exact).ask_original(exact)
-        pairs = zip(tensors_in(expected.value), tensors_in(answer.value), strict=True)
-        return max((relative_distance(one, other) for one, other in pairs), default=0.0)
+    def _judged(
+        self, mode: str, expected: Outcome, outcome: Outcome, case: Case, question: Question | None
+    ) -> ModeResult:
+        """Compare two answers; where rounding might be all that is between them, ask what it does to the original."""
+        found = compare_outcomes(expected, outcome, self.policy)
+        if worst([item.status for item in found]) is not Status.DIFFERENT or expected.error is not None:
+            return ModeResult(mode, tuple(found))
+        allowed = 0.0
+        if case.dtype and mode == JIT and question is None:
+            allowed = own_error.in_half_precision(self, expected, case)
+        elif not case.dtype and own_error.is_near(found, self.policy):
+            found_out = own_error.in_single_precision(self, expected, case, question)
+            allowed = min(found_out, AT_MOST - self.policy.tolerance("float32"))
+        found = compare_outcomes(expected, outcome, replace(self.policy, own_error=allowed))
+        is_enough = worst([item.status for item in found]) is not Status.DIFFERENT
+        return ModeResult(mode, tuple(found), own_error=allowed if is_enough else 0.0)
 
     def compare_other_values(self, case: Case, seen: Observed, question: Question | None = None) -> list[ModeResult]:
         """Ask a twin that answered by a recording again, with other values of the same shapes.

@@ -26,11 +26,14 @@ class ModeResult:
         mode: `EAGER`, `JIT` or `TRACE`.
         differences: One per output and per structural difference; identical outputs are among them.
         uncompiled: (method, reason) of the compiled methods that ran as plain Python.
+        own_error: What was allowed on top of the published tolerance, because rounding moves the original's own answer
+            by so much; 0 where that was not needed.
     """
 
     mode: str
     differences: tuple[OutputDifference, ...]
     uncompiled: tuple[tuple[str, str], ...] = ()
+    own_error: float = 0.0
 
     @property
     def status(self) -> Status:

@@ -67,6 +67,21 @@ def draw(model: Any, seed: int) -> Values:
     return values
 
 
+def values(model: Any) -> Values:
+    """Return the values of every floating parameter and buffer."""
+    found = {key: tensor.asnumpy() for key, tensor in tensors(model).items()}
+    return {key: value for key, value in found.items() if value.dtype.kind == "f"}
+
+
+def next_numbers(given: Values, seed: int) -> Values:
+    """Return each value's next number up or down; those of a key depend on it and on `seed` alone."""
+    moved = {}
+    for key, value in given.items():
+        up = np.random.default_rng([seed, zlib.crc32(key.encode())]).random(value.shape) < 0.5
+        moved[key] = np.nextafter(value, np.where(up, np.inf, -np.inf).astype(value.dtype))
+    return moved
+
+
 def _draw_one(key: str, old: npt.NDArray[Any], random: np.random.Generator) -> npt.NDArray[Any]:
     """Draw wider than models initialise: attention scores come out of order 1, so that a wrong scale or mask shows.
 

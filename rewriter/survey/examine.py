@@ -101,6 +101,8 @@ def _rows(source: Path, place: Path, result: Result, names: Sequence[str]) -> It
             worst = max(worst, _worst(checked))
             encoder[call], whole[call] = _states(checked, seen, getattr(run.modules[1], name), partly)
             why += [reason for reason in _reasons(checked, seen) if reason not in why]
+            if encoder[call] == DIFFERENT:
+                why.append(f"({call}) rounding alone moves the original's own answer by {run.own_error(case):.1e}")
         row = Row(family, name, lines, encoder, whole, worst=worst, seconds=time.perf_counter() - began)
         yield replace(row, why=tuple(why if row.compiles("whole") else [*why, *blocks]))
 
