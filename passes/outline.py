@@ -78,6 +78,8 @@ class Region:
         inputs: Local names that become parameters, in the order the forward binds them.
         outputs: Local names that become the returned tuple.
         undefined: Outputs that a path may leave unbound; the flat method binds them to None first.
+        unsure: (index, input): inputs that a path may leave unbound; the forward binds them to None before that
+            statement, the first that may bind them.
     """
 
     start: int
@@ -85,6 +87,7 @@ class Region:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     undefined: tuple[str, ...]
+    unsure: tuple[tuple[int, str], ...] = ()
 
 
 Outlined = dict[cst.FunctionDef, tuple[cst.FunctionDef, cst.FunctionDef]]
@@ -210,14 +213,26 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     surely = surely_assigned(prologue, frozenset(parameters)) or frozenset()
     earlier = frozenset(parameters) | maybe_assigned(prologue)
     live = (live_before(region, frozenset(outputs)) & earlier) - {self_}
-    if unsure := sorted(live - surely):
-        advice = f"Bind `{unsure[0]}` on every way there, to None for one."
-        raise CannotOutline(f"`{unsure[0]}` may be unbound when it starts", advice)
+    unsure = tuple((_first_binding(prologue, name), name) for name in sorted(live - surely))
     inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
     bound = surely_assigned(region, frozenset(inputs)) or frozenset()
     _check_mutation(region)
     undefined = tuple(name for name in outputs if name not in bound)
-    return Region(start, stop, tuple(dict.fromkeys(inputs)), tuple(outputs), undefined)
+    return Region(start, stop, tuple(dict.fromkeys(inputs)), tuple(outputs), undefined, unsure)
+
+
+def _first_binding(statements: Sequence[cst.BaseStatement], name: str) -> int:
+    """Return the index of the first statement that may bind a name.
+
+    Raises:
+        CannotOutline: One of them deletes it, so that it is unbound for good.
+    """
+    for statement in statements:
+        for deleted in find(statement, cst.Del):
+            if name in target_names(deleted.target):
+                advice = f"Bind `{name}` on every way there, to None for one."
+                raise CannotOutline(f"`{name}` may be unbound when it starts", advice)
+    return next(index for index, statement in enumerate(statements) if name in maybe_assigned([statement]))
 
 
 def _in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
@@ -397,17 +412,19 @@ def _outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.F
         name: Name of the flat method.
     """
     self_ = self_name(forward) or "self"
-    body = list(forward.body.body)
+    body = [statement for statement in forward.body.body if isinstance(statement, cst.BaseStatement)]
     moved = body[region.start : region.stop]
     call = _call_statement(region, name, self_)
     lead = list(getattr(moved[0], "leading_lines", ()))
     blank = []
     while lead and lead[0].comment is None:
         blank.append(lead.pop(0))
+    before: list[cst.BaseStatement] = []
+    for index, statement in enumerate(body[: region.start]):
+        before += [cst.parse_statement(f"{name} = None") for at, name in region.unsure if at == index]
+        before.append(statement)
     new_forward = forward.with_changes(
-        body=forward.body.with_changes(
-            body=[*body[: region.start], call.with_changes(leading_lines=blank), *body[region.stop :]]
-        )
+        body=forward.body.with_changes(body=[*before, call.with_changes(leading_lines=blank), *body[region.stop :]])
     )
     moved[0] = moved[0].with_changes(leading_lines=lead)
     flat = _parse_method(region, name, self_, forward.name.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -10,10 +12,12 @@ import numpy as np
 
 from .adapters import ModelAdapter, config_class, forward_parameters, model_classes
 from .cases import Array, Axes, Case, attention_mask, random_for
-from .small import IMAGE, VOCABULARY, small_configuration
+from .small import IMAGE, VOCABULARY, small_configuration, small_configurations
+from .subject import call_model
 from .text_like import flags_of, identifier, what_is_done
+from .weights import set_training
 
-BATCH, LENGTH, TARGETS = 2, 7, 5
+BATCH, LENGTH, TARGETS, OBJECTS = 2, 7, 5, 3
 FIRST_TOKEN = 3
 """Ids below it are special tokens."""
 
@@ -38,15 +42,14 @@ class AnyModel(ModelAdapter):
     def build(self, module: ModuleType, model: str, settings: Mapping[str, Any]) -> Any:
         """Make a model with two layers of width 32, or as near to that as its configuration allows."""
         model_class = getattr(module, model)
-        configuration: Any = config_class(model_class)
-        return model_class(small_configuration(configuration, settings))
+        return model_class(_configuration(model_class, settings))
 
     def cases(self, model_class: type, level: str, seed: int) -> Iterable[Case]:
         """Return a few calls; none of a class that needs what is not known or cannot be made small."""
         if unknown_inputs(model_class):
             return
         try:
-            configuration = small_configuration(config_class(model_class) or object)
+            configuration = _configuration(model_class)
         except Exception:  # the class does not take its own defaults, so nothing can be built
             return
         parameters = forward_parameters(model_class)
@@ -66,6 +69,33 @@ def unknown_inputs(model_class: type) -> list[str]:
         and name not in _MAKERS
         and name != "attention_mask"
     ]
+
+
+_SIZES: dict[tuple[type | None, str], int] = {}
+"""(configuration class, name of the model) → which of its small configurations the model answers with."""
+
+_TRIED = 2
+"""So many of them are tried; after that come models of full size."""
+
+
+def _configuration(model_class: type, settings: Mapping[str, Any] | None = None) -> Any:
+    """Return the smallest configuration that a model answers with, which the original settles for its twin as well."""
+    configuration = config_class(model_class) or object
+    key = config_class(model_class), model_class.__name__
+    if key not in _SIZES:
+        sizes = itertools.islice(small_configurations(configuration), _TRIED)
+        _SIZES[key] = next((index for index, made in enumerate(sizes) if _answers(model_class, made)), 0)
+    return next(itertools.islice(small_configurations(configuration, settings), _SIZES[key], None))
+
+
+def _answers(model_class: type, configuration: Any) -> bool:
+    """Tell whether a model of this size can be built and answers a plain call."""
+    try:
+        model = model_class(copy.deepcopy(configuration))
+        set_training(model, False)
+        return call_model(model, _case(model_class, configuration, POINTS[0], seed=0)).error is None
+    except Exception:
+        return False
 
 
 def _case(model_class: type, configuration: Any, axes: Axes, seed: int) -> Case:
@@ -98,7 +128,7 @@ def _ids(length: int) -> Callable[[Any, np.random.Generator], Array]:
 
 def _image(configuration: Any, random: np.random.Generator) -> Array:
     tower = _part(configuration, "vision_config")
-    size = getattr(tower, "image_size", IMAGE)
+    size = getattr(tower, "image_size", None) or getattr(tower, "input_size", IMAGE)
     height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
     shape = (getattr(tower, "num_channels", 3), height, width)
     frames = getattr(tower, "num_frames", 0)
@@ -112,11 +142,29 @@ def _boxes(configuration: Any, random: np.random.Generator) -> Array:
     return np.sort(random.integers(0, 60, (BATCH, LENGTH, 4)), -1)
 
 
+def _seen_objects(argument: str) -> Callable[[Any, np.random.Generator], Array]:
+    """Return what makes the features (batch, objects, size) of what was found in an image."""
+
+    def make(configuration: Any, random: np.random.Generator) -> Array:
+        size = getattr(configuration, argument, 4)
+        return random.random((BATCH, OBJECTS, size)).astype(np.float32)
+
+    return make
+
+
+def _languages(configuration: Any, random: np.random.Generator) -> Array:
+    """Return the first language for every row."""
+    return np.zeros(BATCH, np.int64)
+
+
 _MAKERS: Mapping[str, Callable[[Any, np.random.Generator], Array]] = {
     "input_ids": _ids(LENGTH),
     "decoder_input_ids": _ids(TARGETS),
     "pixel_values": _image,
     "bbox": _boxes,
+    "visual_feats": _seen_objects("visual_feat_dim"),
+    "visual_pos": _seen_objects("visual_pos_dim"),
+    "lang_ids": _languages,
 }
 """Argument → what makes its values, from the configuration and random numbers."""
 

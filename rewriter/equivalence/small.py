@@ -37,7 +37,7 @@ SIZES: Mapping[str, int] = {
 """A part of an argument's name → the most that it may be; the first part that fits counts."""
 
 SPECIAL_TOKENS: Mapping[str, int] = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
-"""What these become where they lie beyond the small vocabulary."""
+"""What these become where they lie beyond the small vocabulary, or where a class comes without one of its own."""
 
 _FEW = 4
 """Numbers up to this one are left as they are, but those of layers: they count types, labels or channels."""
@@ -53,21 +53,31 @@ def small_configuration(configuration: type, settings: Mapping[str, Any] | None 
     Raises:
         Exception: Whatever the class raises for its own defaults.
     """
+    return next(small_configurations(configuration, settings))
+
+
+def small_configurations(configuration: type, settings: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    """Yield what the class takes of these: everything small, then few layers of full width, then its defaults.
+
+    The arguments, and what is raised where it takes none, are those of `small_configuration`.
+    """
     wanted = {name: value for name, value in (settings or {}).items() if _knows(configuration, name)}
     error: Exception | None = None
+    count = 0
     for arguments in _candidates(configuration):
         try:
             found = configuration(**{**arguments, **wanted})
         except Exception as raised:  # some sizes must fit each other in ways of their own
             error = error or raised
             continue
-        return _with_known_tokens(found)
-    assert error is not None
-    raise error
+        count += 1
+        yield _with_known_tokens(found)
+    if not count and error is not None:
+        raise error
 
 
 def _candidates(configuration: type) -> Iterator[dict[str, Any]]:
-    """Yield arguments to try: everything small, then only what no other size depends on, then the defaults."""
+    """Yield arguments to try, of which the second are those that no other size depends on."""
     everything = dict(_shrunk(configuration))
     yield everything
     yield {name: value for name, value in everything.items() if "vocab" in name or "layer" in name}
@@ -75,11 +85,14 @@ def _candidates(configuration: type) -> Iterator[dict[str, Any]]:
 
 
 def _shrunk(configuration: type) -> Iterator[tuple[str, Any]]:
-    for name, parameter in inspect.signature(configuration).parameters.items():
+    parameters = inspect.signature(configuration).parameters
+    has_words = "vocab_size" not in parameters or parameters["vocab_size"].default is not None
+    for name, parameter in parameters.items():
         default = parameter.default
-        if name in SPECIAL_TOKENS or default is inspect.Parameter.empty:
+        if default is inspect.Parameter.empty or (name in SPECIAL_TOKENS and has_words):
             continue
-        if (value := _small(name, default)) != default:
+        value = _small(name, default) if has_words else SPECIAL_TOKENS.get(name, _small(name, default))
+        if value != default:
             yield name, value
     for name, part in vars(configuration()).items():
         if hasattr(part, "to_dict") and _knows(configuration, name):
@@ -93,6 +106,8 @@ def _knows(configuration: type, name: str) -> bool:
 
 def _small(name: str, value: Any) -> Any:
     """Return a default, or the smaller number that an argument of such a name may be."""
+    if value is None and name == "vocab_size":
+        return VOCABULARY
     if isinstance(value, (list, tuple)) and value and all(type(item) is int for item in value):
         return type(value)(_small(name, item) for item in value)
     if type(value) is not int or (value <= _FEW and not {"layer", "depth"} & set(name.split("_"))):

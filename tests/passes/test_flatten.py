@@ -218,6 +218,12 @@ REWRITTEN = {
         "self, x, flag=False",
         [(1,), (1, True)],
     ),
+    "a name that is unbound before, on a way on which nothing reads it": (
+        "z = x\nif flag:\n    y = 1\nfor layer in self.layers:\n    x = layer(x)\n    if flag:\n"
+        "        x = (x, y)\nreturn x, z",
+        "self, x, flag=False",
+        [(1,), (1, True)],
+    ),
     "augmented tuples": (
         "kept = ()\nfor layer in self.layers:\n    kept += (x,)\n    x = layer(x)\nreturn x, kept",
         "self, x",
@@ -437,10 +443,6 @@ TWINS = {
         "y = x\nlazy = (x for _ in range(1))\nfor layer in self.layers:\n    x = layer(x)\n"
         "    y = (y, x)\nreturn y, list(lazy)",
         "`x`",
-    ),
-    "a name that may be unbound before": (
-        "if x:\n    y = 1\nfor layer in self.layers:\n    x = layer(x)\n    if x:\n        x = (x, y)\nreturn x",
-        "`y` may be unbound",
     ),
     "a name that is deleted before": (
         "y = 1\ndel y\nfor layer in self.layers:\n    x = layer(x)\n    if x is None:\n        x = y\nreturn x",

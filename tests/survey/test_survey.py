@@ -142,6 +142,21 @@ def test_a_family_that_nobody_knows(family):
     assert row.trace == IDENTICAL
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # 32 wide, nothing can be multiplied by 768 numbers: full width, and few layers, is the next to be tried
+        ("x = self.embeddings(input_ids)", "x = self.embeddings(input_ids) * ops.ones(768)"),
+        ("vocab_size=30000", "vocab_size=None, pad_token_id=None"),
+    ],
+)
+def test_sizes_are_found_by_trying(family, old, new):
+    assert old in FAMILY
+    family.write_text(FAMILY.replace(old, new), encoding="utf-8")
+    (row,) = examined(str(family), "portable", False, 200)
+    assert row.standing == "whole", row
+
+
 def test_a_branch_on_a_value_is_left_and_named(family):
     """A recording would hold the branch that it took: neither a graph nor a recording answers for such a model."""
     before = "        outputs = self.encoder(x, output_hidden_states)\n"
@@ -194,7 +209,7 @@ def test_the_bundled_files(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["roberta", "albert", "deberta", "distilbert", "vit", "mpnet"])
+@pytest.mark.parametrize("family", ["roberta", "albert", "deberta", "distilbert", "vit", "mpnet", "esm", "visual_bert"])
 def test_families_of_mindnlp(family):
     rows = examined(f"mindnlp.transformers.models.{family}.modeling_{family}", "portable", False, 600)
     assert rows
