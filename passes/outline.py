@@ -216,7 +216,7 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     unsure = tuple((_first_binding(prologue, name), name) for name in sorted(live - surely))
     inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
     bound = surely_assigned(region, frozenset(inputs)) or frozenset()
-    _check_mutation(region)
+    _check_mutation(region, _numbers(body) - frozenset(parameters))
     undefined = tuple(name for name in outputs if name not in bound)
     return Region(start, stop, tuple(dict.fromkeys(inputs)), tuple(outputs), undefined, unsure)
 
@@ -349,8 +349,8 @@ def _is_checkpointing(test: cst.CSTNode, self_: str) -> bool:
     return names == {"gradient_checkpointing", "training"}
 
 
-def _check_mutation(region: Sequence[cst.BaseStatement]) -> None:
-    """Refuse changes in place, but of objects that the region makes and that nothing else in it refers to.
+def _check_mutation(region: Sequence[cst.BaseStatement], numbers: frozenset[str]) -> None:
+    """Refuse changes in place, but of numbers, and of objects that the region makes and nothing else in it refers to.
 
     In a graph such a statement binds a new value: whoever holds the old object sees no change.
     """
@@ -370,7 +370,7 @@ def _check_mutation(region: Sequence[cst.BaseStatement]) -> None:
             if isinstance(update.target, cst.Subscript):
                 _refuse_change(update.target.value, own)
             elif not isinstance(update.value, cst.Tuple):
-                _refuse_change(update.target, own)
+                _refuse_change(update.target, own | numbers)
 
 
 def _own_objects(region: Sequence[cst.BaseStatement]) -> frozenset[str]:
@@ -391,6 +391,30 @@ def _own_objects(region: Sequence[cst.BaseStatement]) -> frozenset[str]:
         for element in find(statement, cst.Element):
             shared |= target_names(element.value)
     return frozenset(fresh - shared)
+
+
+def _numbers(body: Sequence[cst.BaseStatement]) -> frozenset[str]:
+    """Return the names that are bound to lengths alone: `rows, columns = x.shape`, `x.shape[0]`, `len(x)`, `1`."""
+    lengths: set[str] = set()
+    others: set[str] = set()
+    for statement in body:
+        for assign in find(statement, cst.Assign):
+            for target in assign.targets:
+                (lengths if _is_length(assign.value, target.target) else others).update(target_names(target.target))
+        for loop in find(statement, cst.For):
+            others |= target_names(loop.target)
+    return frozenset(lengths - others)
+
+
+def _is_length(value: cst.BaseExpression, target: cst.CSTNode) -> bool:
+    """Tell whether an assignment binds whole numbers."""
+    if isinstance(value, cst.Attribute):
+        return value.attr.value == "shape" and isinstance(target, cst.Tuple)
+    if isinstance(value, cst.Subscript):
+        is_item = len(value.slice) == 1 and isinstance(value.slice[0].slice, cst.Index)
+        return is_item and isinstance(value.value, cst.Attribute) and value.value.attr.value == "shape"
+    is_len = isinstance(value, cst.Call) and isinstance(value.func, cst.Name) and value.func.value == "len"
+    return is_len or isinstance(value, cst.Integer)
 
 
 def _mutates(method: str) -> bool:

@@ -128,7 +128,7 @@ def _ids(length: int) -> Callable[[Any, np.random.Generator], Array]:
 
 def _image(configuration: Any, random: np.random.Generator) -> Array:
     tower = _part(configuration, "vision_config")
-    size = getattr(tower, "image_size", None) or getattr(tower, "input_size", IMAGE)
+    size: Any = getattr(tower, "image_size", None) or getattr(tower, "input_size", IMAGE)
     height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
     shape = (getattr(tower, "num_channels", 3), height, width)
     frames = getattr(tower, "num_frames", 0)

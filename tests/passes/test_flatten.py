@@ -224,6 +224,11 @@ REWRITTEN = {
         "self, x, flag=False",
         [(1,), (1, True)],
     ),
+    "a number counted up": (
+        "count = len(self.layers)\nfor layer in self.layers:\n    x = layer(x, count)\n    count += 1\nreturn x, count",
+        "self, x",
+        [(1,)],
+    ),
     "augmented tuples": (
         "kept = ()\nfor layer in self.layers:\n    kept += (x,)\n    x = layer(x)\nreturn x, kept",
         "self, x",
@@ -362,6 +367,11 @@ TWINS = {
     "a tensor that an earlier output holds": (
         "kept = ()\nfor layer in self.layers:\n    y = layer(x)\n    kept = kept + (y,)\n    y += x\n"
         "    x = y\nreturn x, kept",
+        "in place",
+    ),
+    "what may be a number or a tensor": (
+        "rows, columns = x.shape\nif cache:\n    rows = cache\nfor layer in self.layers:\n    x = layer(x)\n"
+        "    rows += 1\nreturn x, rows",
         "in place",
     ),
     "a list of the module": (

@@ -276,3 +276,16 @@ def test_layouts_tell_structures_apart(helper, one, two):
 
     same = helper["_taken_apart"](one)[1] == helper["_taken_apart"](two)[1]
     assert same == (shape(one) == shape(two))
+
+
+def test_a_refusal_in_one_line(rewrite, import_file):
+    """Some errors of MindSpore begin with headings between rules."""
+    tell = import_file(rewrite(FILE).text)._reason
+    rule = "-" * 20
+    assert tell(RuntimeError("no such thing.\nmore"), "x.py:") == "no such thing."
+    assert (
+        tell(RuntimeError(f"\n{rule}\n- Select failed:\n{rule}\nNo kernel!\nmore"), "x.py:")
+        == "Select failed: No kernel!"
+    )
+    assert tell(RuntimeError("odd\nIn file x.py:12~13, 4"), "x.py:") == "odd (line 12)"
+    assert tell(RuntimeError(), "x.py:") == ""
