@@ -345,8 +345,19 @@ def _is_checkpointing(test: cst.CSTNode, self_: str) -> bool:
     """Tell whether `test` holds only while training with gradient checkpointing."""
     if not (isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.And)):
         return False
-    names = {self_attribute(test.left, self_), self_attribute(test.right, self_)}
-    return names == {"gradient_checkpointing", "training"}
+    asked = {self_attribute(side, self_) or _asked_of_configuration(side, self_) for side in (test.left, test.right)}
+    return asked == {"gradient_checkpointing", "training"}
+
+
+def _asked_of_configuration(call: cst.BaseExpression, self_: str) -> str:
+    """Return the setting that `getattr(self.config, "setting", False)` asks for; empty for anything else."""
+    if not (isinstance(call, cst.Call) and isinstance(call.func, cst.Name) and call.func.value == "getattr"):
+        return ""
+    values = [item.value for item in call.args]
+    if len(values) != 3 or self_attribute(values[0], self_) != "config" or not isinstance(values[1], cst.SimpleString):
+        return ""
+    is_off = isinstance(values[2], cst.Name) and values[2].value == "False"
+    return str(values[1].evaluated_value) if is_off else ""
 
 
 def _check_mutation(region: Sequence[cst.BaseStatement], numbers: frozenset[str]) -> None:

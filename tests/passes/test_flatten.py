@@ -608,18 +608,25 @@ def test_two_loops_are_both_accounted_for(rewrite):
     assert rewrite(result.text, "flatten").data == result.data
 
 
-def test_gradient_checkpointing_stays_possible(flatten):
-    body = """
+@pytest.mark.parametrize(
+    "asked", ["self.gradient_checkpointing", 'getattr(self.config, "gradient_checkpointing", False)']
+)
+def test_gradient_checkpointing_stays_possible(flatten, asked):
+    body = f"""
     for layer in self.layers:
-        if self.gradient_checkpointing and self.training:
+        if {asked} and self.training:
             x = self._gradient_checkpointing_func(layer.__call__, x)
         else:
             x = layer(x)
     return x
     """
     assert flat_of(flatten(encoder(body)).text) is not None
-    result = flatten(encoder(body.replace(" and self.training", "")))
-    assert flat_of(result.text) is None
+    for other in (
+        body.replace(" and self.training", ""),
+        body.replace("False)", "True)"),
+        body.replace("config", "other"),
+    ):
+        assert other == body or flat_of(flatten(encoder(other)).text) is None
 
 
 def test_lines_stay_within_the_limit(flatten):

@@ -521,9 +521,10 @@ class TestModes:
         assert same(arrays(original(X)), calm)
 
     @CELL
-    def test_gradient_checkpointing_runs_uncompiled(self, world):
+    @pytest.mark.parametrize("asked", [lambda model: model, lambda model: model.config], ids=["module", "config"])
+    def test_gradient_checkpointing_runs_uncompiled(self, world, asked):
         _, model = world.pair(training=True)
-        model.gradient_checkpointing = True
+        asked(model).gradient_checkpointing = True
         model(X)
         assert not vars(model).get("_graphs")
         model.set_train(False)
