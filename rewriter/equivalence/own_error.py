@@ -2,9 +2,10 @@
 
 - Half precision: its eager answer against its own in single precision. A graph in half precision rounds elsewhere than
   eager mode does, whoever compiles it.
-- Single precision: its answer against its own when every weight is the next number up or down. No spelling of a sum can
-  be asked to be nearer to the original than that: an original in another order of summing would not be, either. A model
-  that enlarges rounding (CLIP multiplies its scores by 14, a norm divides by a small deviation) has more of it.
+- Single precision: its answer against its own when every weight moves by what the rounding of its sums amounts to. No
+  spelling of a sum can be asked to be nearer to the original than that: an original in another order of summing would
+  not be, either. A model that enlarges rounding (CLIP multiplies its scores by 14, a norm divides by a small deviation)
+  has more of it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def in_half_precision(subject: Subject, expected: Outcome, case: Case) -> float:
 
 
 def in_single_precision(subject: Subject, expected: Outcome, case: Case, question: Question | None) -> float:
-    """Return how far the original's answer moves when its weights do by one unit in the last place, likewise.
+    """Return how far the original's answer moves when its weights do by the rounding of their sums, likewise.
 
     It is as large as it is; `Subject` allows no more than `AT_MOST` in all.
 
@@ -63,7 +64,7 @@ def in_single_precision(subject: Subject, expected: Outcome, case: Case, questio
     moved = 0.0
     try:
         for draw in range(DRAWS):
-            weights.load(subject.original, weights.next_numbers(kept, draw))
+            weights.load(subject.original, weights.rounded_elsewhere(kept, draw))
             moved = max(moved, _distance(expected, subject.ask_original(case, question)))
     finally:
         weights.load(subject.original, kept)

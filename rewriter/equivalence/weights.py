@@ -73,12 +73,20 @@ def values(model: Any) -> Values:
     return {key: value for key, value in found.items() if value.dtype.kind == "f"}
 
 
-def next_numbers(given: Values, seed: int) -> Values:
-    """Return each value's next number up or down; those of a key depend on it and on `seed` alone."""
+def rounded_elsewhere(given: Values, seed: int) -> Values:
+    """Return values moved up or down by as much as the rounding of their sums amounts to.
+
+    A sum of n products that is rounded after each term is the exact sum of products that are off by about sqrt(n) u
+    each, where u is half the distance of 1 to the next number (Higham and Mary, A New Approach to Probabilistic
+    Rounding Error Analysis, 2019); n is what a row of the weight holds. Nothing moves by less than one unit in the
+    last place. What becomes of a key depends on it and on `seed` alone.
+    """
     moved = {}
     for key, value in given.items():
-        up = np.random.default_rng([seed, zlib.crc32(key.encode())]).random(value.shape) < 0.5
-        moved[key] = np.nextafter(value, np.where(up, np.inf, -np.inf).astype(value.dtype))
+        terms = max(1, int(np.prod(value.shape[1:])))
+        part = np.finfo(value.dtype).eps * max(1.0, np.sqrt(terms) / 2)
+        signs = np.random.default_rng([seed, zlib.crc32(key.encode())]).choice([-1.0, 1.0], value.shape)
+        moved[key] = np.asarray(value * (1.0 + part * signs), value.dtype)
     return moved
 
 

@@ -112,16 +112,23 @@ def test_near_is_up_to_the_limit_and_never_for_what_has_no_figure():
     assert not own_error.is_near(off_by(4.9), Policy(2e-6))
 
 
-def test_the_next_numbers_are_one_unit_in_the_last_place_away_and_always_the_same():
-    given = {"a": np.linspace(-3, 3, 999, dtype=np.float32), "b": np.array(0.5, np.float16)}
-    moved = weights.next_numbers(given, 0)
+def test_values_move_by_the_rounding_of_their_sums_and_always_alike():
+    given = {
+        "bias": np.linspace(-3, 3, 999, dtype=np.float32),
+        "wide": np.ones((3, 16, 16), np.float32),
+        "half": np.array([0.0, 0.5], np.float16),
+    }
+    moved = weights.rounded_elsewhere(given, 0)
     for key, value in given.items():
         assert moved[key].dtype == value.dtype
-        up, down = np.nextafter(value, value.dtype.type(np.inf)), np.nextafter(value, value.dtype.type(-np.inf))
-        assert ((moved[key] == up) | (moved[key] == down)).all()
-    assert 300 < (moved["a"] > given["a"]).sum() < 700
-    assert (weights.next_numbers(given, 0)["a"] == moved["a"]).all()
-    assert (weights.next_numbers(given, 1)["a"] != moved["a"]).any()
+        unit = np.spacing(np.abs(value)).astype(np.float64)
+        distance = np.abs(moved[key].astype(np.float64) - value)
+        assert (distance[value != 0] > 0).all() and not distance[value == 0].any()
+        assert (distance <= (10 if key == "wide" else 2) * unit).all()
+    assert np.abs(moved["wide"] - 1).min() > 5e-7  # eight units: half the square root of 256
+    assert 300 < (moved["bias"] > given["bias"]).sum() < 700
+    assert (weights.rounded_elsewhere(given, 0)["bias"] == moved["bias"]).all()
+    assert (weights.rounded_elsewhere(given, 1)["bias"] != moved["bias"]).any()
 
 
 @pytest.mark.parametrize(("dtype", "added"), [("float32", 1e-6), ("float16", 1e-6), ("float64", 0.0), ("int64", 0.0)])
