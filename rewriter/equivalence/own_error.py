@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from . import weights
 from .policy import AT_MOST, Policy
-from .statistics import OutputDifference, Status, relative_distance
+from .statistics import OutputDifference, Status, as_array, relative_distance
 
 if TYPE_CHECKING:
     from .cases import Case
@@ -78,4 +78,4 @@ def _distance(expected: Outcome, answer: Outcome) -> float:
     if expected.error is not None or answer.error is not None:
         return 0.0
     pairs = zip(tensors_in(expected.value), tensors_in(answer.value), strict=True)
-    return max((relative_distance(one, other) for one, other in pairs), default=0.0)
+    return max((relative_distance(one, other) for one, other in pairs if as_array(one).dtype.kind == "f"), default=0.0)

@@ -7,7 +7,7 @@ in `SCENARIOS`.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from .questions import generated, gradients
 from .stand_ins import missing_kernel, standing_in
 from .statistics import OutputDifference, Status, compare
 from .subject import Outcome, Subject, attempt, compare_outcomes, first_line
-from .verdict import EAGER, JIT, CaseResult, ModeResult
+from .verdict import EAGER, JIT, CaseResult, ModeResult, merged
 
 Scenario = Callable[[Subject, Case, Observed], CaseResult]
 
@@ -99,7 +99,7 @@ def each_dropout(subject: Subject, case: Case, seen: Observed) -> CaseResult:
         rounds = [_with_one_dropout(place, subject, case, seen) for place in (*places, NO_DROPOUT)]
     finally:
         subject.set_training(False)
-    return CaseResult(case.id, case.model, tuple(_merged(parts) for parts in zip(*rounds, strict=True)))
+    return CaseResult(case.id, case.model, tuple(merged(parts) for parts in zip(*rounds, strict=True)))
 
 
 def _with_one_dropout(place: Place, subject: Subject, case: Case, seen: Observed) -> tuple[ModeResult, ...]:
@@ -165,7 +165,7 @@ def after(subject: Subject, case: Case, seen: Observed) -> CaseResult:
 
 def _by_mode(results: tuple[ModeResult, ...]) -> tuple[ModeResult, ...]:
     names = dict.fromkeys(result.mode for result in results)
-    return tuple(_merged([result for result in results if result.mode == name]) for name in names)
+    return tuple(merged([result for result in results if result.mode == name]) for name in names)
 
 
 def generate(subject: Subject, case: Case, seen: Observed) -> CaseResult:
@@ -188,17 +188,8 @@ def train_then_eval(subject: Subject, case: Case, seen: Observed) -> CaseResult:
         subject.set_training(False)
     last = subject.compare(subject.ask_original(case), case, seen)
     note = "" if is_random else "the original is not random in training mode"
-    merged = tuple(_merged(parts) for parts in zip(first, middle, last, strict=True))
-    return CaseResult(case.id, case.model, merged, note=note)
-
-
-def _merged(parts: Sequence[ModeResult]) -> ModeResult:
-    """Put results of one mode together."""
-    return ModeResult(
-        parts[0].mode,
-        tuple(item for part in parts for item in part.differences),
-        tuple(dict.fromkeys(item for part in parts for item in part.uncompiled)),
-    )
+    together = tuple(merged(parts) for parts in zip(first, middle, last, strict=True))
+    return CaseResult(case.id, case.model, together, note=note)
 
 
 def _trained(

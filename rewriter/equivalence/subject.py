@@ -21,7 +21,7 @@ from .other_values import variants
 from .policy import AT_MOST, Policy
 from .stand_ins import missing_kernel
 from .statistics import OutputDifference, Status, as_array, compare, worst
-from .verdict import EAGER, JIT, TRACE, ModeResult
+from .verdict import EAGER, JIT, TRACE, ModeResult, merged
 
 
 @dataclass(frozen=True)
@@ -181,17 +181,16 @@ class Subject:
             seen: Takes up which recordings agreed with the original.
             question: What is asked; a plain call when None.
         """
-        differences: list[OutputDifference] = []
+        found: list[ModeResult] = []
         for other in variants(case):
             expected = self.ask_original(other, question)
             if expected.error is not None:
                 continue
             outcome, now = self.ask_jit(other, question)
-            found = compare_outcomes(expected, outcome, self.policy)
-            differences += found
-            if all(item.status in (Status.IDENTICAL, Status.EQUIVALENT) for item in found):
+            found.append(self._judged(TRACE, expected, outcome, other, question))
+            if found[-1].status in (Status.IDENTICAL, Status.EQUIVALENT):
                 seen.add(Observed(agreed=now.recorded))
-        return [ModeResult(TRACE, tuple(differences))] if differences else []
+        return [merged(found)] if found else []
 
     def wants_graphs(self, case: Case, called: Observed, seen: Observed) -> bool:
         """Whether the case is to run compiled as well; see `Case.light`.

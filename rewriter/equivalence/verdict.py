@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,16 @@ class ModeResult:
     def status(self) -> Status:
         """The worst of its outputs."""
         return worst([item.status for item in self.differences])
+
+
+def merged(parts: Sequence[ModeResult]) -> ModeResult:
+    """Put results of one mode together."""
+    return ModeResult(
+        parts[0].mode,
+        tuple(item for part in parts for item in part.differences),
+        tuple(dict.fromkeys(item for part in parts for item in part.uncompiled)),
+        max(part.own_error for part in parts),
+    )
 
 
 @dataclass(frozen=True)
