@@ -210,7 +210,9 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     if late := sorted(assigned & captured([*prologue, *region])):
         advice = "Hand the value to the nested function as an argument, or bind it to another name."
         raise CannotOutline(f"a nested function or generator may read `{late[0]}`, which it rebinds", advice)
-    surely = surely_assigned(prologue, frozenset(parameters)) or frozenset()
+    surely = surely_assigned(prologue, frozenset(parameters))
+    if surely is None:
+        raise CannotOutline("it is never reached")
     earlier = frozenset(parameters) | maybe_assigned(prologue)
     live = (live_before(region, frozenset(outputs)) & earlier) - {self_}
     unsure = tuple((_first_binding(prologue, name), name) for name in sorted(live - surely))

@@ -458,6 +458,7 @@ TWINS = {
         "y = 1\ndel y\nfor layer in self.layers:\n    x = layer(x)\n    if x is None:\n        x = y\nreturn x",
         "`y` may be unbound",
     ),
+    "a loop that nothing reaches": ("return x\nfor layer in self.layers:\n    x = layer(x)\nreturn x", "never reached"),
     "nothing used afterwards": ("for layer in self.layers:\n    x = layer(x)\nreturn None", "used after it"),
     "locals()": ("for layer in self.layers:\n    x = layer(x)\n    y = locals()\nreturn x, y", "`locals`"),
     "locals() afterwards": (
