@@ -383,7 +383,8 @@ def _check_mutation(region: Sequence[cst.BaseStatement], numbers: frozenset[str]
             if isinstance(update.target, cst.Subscript):
                 _refuse_change(update.target.value, own)
             elif not isinstance(update.value, cst.Tuple):
-                _refuse_change(update.target, own | numbers)
+                is_count = isinstance(update.value, cst.Integer)  # a tensor added would make it a tensor
+                _refuse_change(update.target, own | numbers if is_count else own)
 
 
 def _own_objects(region: Sequence[cst.BaseStatement]) -> frozenset[str]:
@@ -416,6 +417,12 @@ def _numbers(body: Sequence[cst.BaseStatement]) -> frozenset[str]:
                 (lengths if _is_length(assign.value, target.target) else others).update(target_names(target.target))
         for loop in find(statement, cst.For):
             others |= target_names(loop.target)
+        for walrus in find(statement, cst.NamedExpr):
+            others |= target_names(walrus.target)
+        for annotated in find(statement, cst.AnnAssign):
+            others |= target_names(annotated.target)
+        for alias in find(statement, cst.AsName):
+            others |= target_names(alias.name)
     return frozenset(lengths - others)
 
 

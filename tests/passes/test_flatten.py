@@ -374,6 +374,10 @@ TWINS = {
         "    rows += 1\nreturn x, rows",
         "in place",
     ),
+    "a number that becomes a tensor": (
+        "rows = len(cache)\nfor layer in self.layers:\n    x = layer(x)\n    rows += x\nreturn x, rows",
+        "in place",
+    ),
     "a list of the module": (
         "for layer in self.layers:\n    x = layer(x)\n    self.seen.append(x)\nreturn x",
         "in place",
