@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sampling import slow_but
 
+from rewriter.equivalence.statistics import Status, compare_arrays
 from rewriter.errors import RewriterError
 from rewriter.runtime import hook, mindnlp_compat, script
 
@@ -166,6 +168,11 @@ def lines_of(output: str) -> list[str]:
     return [line for line in output.splitlines() if line.partition(" ")[0] in ("numbers", "graphs")]
 
 
+def numbers_of(line: str) -> np.ndarray:
+    """Return the numbers that a line holds as the bytes of float32."""
+    return np.frombuffer(bytes.fromhex("".join(line.split()[1:])), np.float32)
+
+
 @pytest.mark.slow
 def test_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -182,7 +189,10 @@ def test_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_mindnlp_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, capsys):
-    """mindnlp needs its patches, which the hook sees to: the script knows nothing of them."""
+    """mindnlp needs its patches, which the hook sees to: the script knows nothing of them.
+
+    Its linear layers add in another order than the products in their place on some CPUs (AVX-512).
+    """
     monkeypatch.setenv("GLOG_v", "3")
     text = BERT.format(package="mindnlp.transformers.models.bert", parameters="parameters = model.parameters()")
     path = write(tmp_path / "bert.py", text)
@@ -191,4 +201,5 @@ def test_mindnlp_bert_prints_the_same_numbers_compiled(tmp_path, monkeypatch, ca
     actual, expected = lines_of(done.stdout), expected_numbers(path, capsys)
     assert actual[1:] == ["graphs True"], done.stderr
     assert expected[1:] == ["graphs False"]
-    assert actual[0] == expected[0]
+    one, other = (numbers_of(lines[0]) for lines in (expected, actual))
+    assert compare_arrays(one, other, path="numbers").status in (Status.IDENTICAL, Status.EQUIVALENT)
