@@ -227,13 +227,14 @@ def _first_binding(statements: Sequence[cst.BaseStatement], name: str) -> int:
     """Return the index of the first statement that may bind a name.
 
     Raises:
-        CannotOutline: One of them deletes it, so that it is unbound for good.
+        CannotOutline: One of them deletes it, as `del` and the end of `except … as name` do: it is unbound for good.
     """
     for statement in statements:
-        for deleted in find(statement, cst.Del):
-            if name in target_names(deleted.target):
-                advice = f"Bind `{name}` on every way there, to None for one."
-                raise CannotOutline(f"`{name}` may be unbound when it starts", advice)
+        deleted = [item.target for item in find(statement, cst.Del)]
+        deleted += [item.name.name for item in find(statement, cst.ExceptHandler) if item.name is not None]
+        if any(name in target_names(target) for target in deleted):
+            advice = f"Bind `{name}` on every way there, to None for one."
+            raise CannotOutline(f"`{name}` may be unbound when it starts", advice)
     return next(index for index, statement in enumerate(statements) if name in maybe_assigned([statement]))
 
 

@@ -463,6 +463,11 @@ TWINS = {
         "`y` may be unbound",
     ),
     "a loop that nothing reaches": ("return x\nfor layer in self.layers:\n    x = layer(x)\nreturn x", "never reached"),
+    "a name that a handler takes away": (
+        "try:\n    pass\nexcept ValueError as y:\n    pass\nfor layer in self.layers:\n    x = layer(x)\n"
+        "    if x is None:\n        x = y\nreturn x",
+        "`y` may be unbound",
+    ),
     "nothing used afterwards": ("for layer in self.layers:\n    x = layer(x)\nreturn None", "used after it"),
     "locals()": ("for layer in self.layers:\n    x = layer(x)\n    y = locals()\nreturn x, y", "`locals`"),
     "locals() afterwards": (

@@ -15,6 +15,7 @@ import pytest
 from sampling import slow_but
 
 import rewriter
+from rewriter.equivalence.policy import policy
 from rewriter.errors import RewriterError
 from rewriter.runtime import hook, loader
 
@@ -125,7 +126,8 @@ def test_weights_that_are_set_later_are_used(bert):
     changed = bert.outputs()[0]
     load(tensor(kept))
     assert np.abs(changed - before).max() > 1e-2
-    np.testing.assert_array_equal(bert.outputs()[0], before)
+    # As near as a graph is to plain Python, which the first call of all ran as.
+    np.testing.assert_allclose(bert.outputs()[0], before, rtol=0, atol=policy("float32"))
     assert bert.graphs().refused == ""
 
 
