@@ -204,12 +204,14 @@ def _with_bound_answers(context: PassContext) -> dict[cst.CSTNode, cst.CSTNode]:
     changes: dict[cst.CSTNode, cst.CSTNode] = {}
     for owner in module_classes(context):
         forward = owner.method(context.dialect.forward)
-        calls = _module_calls(owner, forward) if forward is not None else []
-        if forward is None or not calls or calls[-1] != len(forward.body.body) - 1:
+        new = _with_bound_answer(forward) if forward is not None else None
+        if forward is None or new is None:
             continue
-        new = _with_bound_answer(forward)
+        calls = _module_calls(owner, forward)
+        if not calls or calls[-1] != len(forward.body.body) - 1:
+            continue
         try:
-            if new is not None and _largest(new, calls, context).stop > calls[-1]:
+            if _largest(new, calls, context).stop > calls[-1]:
                 changes[forward] = new
         except CannotOutline:
             continue  # for the same reason, the forward as it is will be left

@@ -169,18 +169,18 @@ def _print_notes(verdict: Verdict, console: Console) -> None:
         case.note for case in verdict.cases if case.note and (case.vacuous or "both raise" not in case.note)
     )
     for note, count in notes.items():
-        print_line(console, f"[yellow]{_cases(count)}[/]  {escape(note)}")
+        print_line(console, f"[yellow]{_counted(count, 'case')}[/]  {escape(note)}")
     allowed = [found for case in verdict.cases if (found := max((one.own_error for one in case.modes), default=0.0))]
     if allowed:
         print_line(
             console,
-            f"[yellow]{_cases(len(allowed))}[/]  beyond the published tolerance, by no more than rounding moves the "
-            f"original's own answer (at most {max(allowed):.1e}; docs/verdicts.md)",
+            f"[yellow]{_counted(len(allowed), 'case')}[/]  beyond the published tolerance, by no more than rounding "
+            f"moves the original's own answer (at most {max(allowed):.1e}; docs/verdicts.md)",
         )
 
 
-def _cases(count: int) -> str:
-    return "1 case" if count == 1 else f"{count} cases"
+def _counted(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _reasons(case: CaseResult) -> list[str]:
@@ -217,7 +217,7 @@ def _recorded(item: MethodRuns) -> str:
     if not item.recorded:
         return ""
     told = f"; captured by trace in {item.recorded} of them; "
-    calls = "1 call" if item.agreed == 1 else f"{item.agreed} calls"
+    calls = _counted(item.agreed, "call")
     return f"{told}{calls} with other values agreed" if item.agreed else f"{told}[red]not tried with other values[/]"
 
 

@@ -167,6 +167,8 @@ class Subject:
         elif not case.dtype and own_error.is_near(found, self.policy):
             found_out = own_error.in_single_precision(self, expected, case, question)
             allowed = min(found_out, AT_MOST - self.policy.tolerance("float32"))
+        if not allowed:
+            return ModeResult(mode, tuple(found))
         found = compare_outcomes(expected, outcome, replace(self.policy, own_error=allowed))
         is_enough = worst([item.status for item in found]) is not Status.DIFFERENT
         return ModeResult(mode, tuple(found), own_error=allowed if is_enough else 0.0)
