@@ -23,6 +23,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .functional_layers import FunctionalLayers
     from .fused_projections import FusedProjections
     from .gelu import Gelu
+    from .gelu_sigmoid import GeluSigmoid
     from .imports import Imports
     from .jit import Jit
     from .linear import Linear
@@ -47,6 +48,7 @@ def rewriter_passes() -> Iterable[Pass]:
         FunctionalLayers(),
         FusedProjections(),
         Gelu(),
+        GeluSigmoid(),
         Imports(),
         Jit(),
         Linear(),

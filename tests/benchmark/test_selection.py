@@ -72,6 +72,7 @@ def test_the_passes_for_speed_and_those_that_make_a_graph():
     assert {name for name, for_speed in found.items() if for_speed} == {
         "fused-projections",
         "gelu",
+        "gelu-sigmoid",
         "linear",
         "patches",
         "products",

@@ -1,4 +1,4 @@
-"""GELU by a sigmoid: how exact it is, when it is used, and what it leaves alone."""
+"""GELU by products and by a sigmoid: how exact they are, when they are used, and what they leave alone."""
 
 from statistics import NormalDist
 
@@ -29,9 +29,14 @@ class Intermediate(nn.Cell):
 LITERAL = TEXT.replace("ACT2FN[name]", 'ACT2FN["{}"]')
 
 
+@pytest.fixture(scope="module", params=["gelu", "gelu-sigmoid"])
+def name(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def intermediate(rewrite, tmp_path_factory):
-    result = rewrite(TEXT, "gelu", device="cpu")
+def intermediate(rewrite, name, tmp_path_factory):
+    result = rewrite(TEXT, name, device="cpu")
     return imported(result.text, tmp_path_factory.mktemp("gelu") / "gelu_rewritten.py").Intermediate
 
 
@@ -68,37 +73,74 @@ def test_another_activation_is_left_alone(intermediate):
         assert type(intermediate(name).act) is type(activations.ACT2FN[name])
 
 
-def test_training_and_other_precisions_take_the_original_way(intermediate):
+def test_products_are_as_exact_as_the_original(rewrite, tmp_path):
+    """Both are compared with float64, so the one may not be the worse of the two by more than a rounding."""
+    made = imported(rewrite(TEXT, "gelu").text, tmp_path / "gelu_rewritten.py").Intermediate
+    x = values()
+    old, new = (act(Tensor(x)).asnumpy() for act in (activations.ACT2FN["gelu"], made("gelu")))
+    unit = np.finfo(np.float32).eps * np.maximum(1, np.abs(x))
+    assert (np.abs(new - exact(x)) / unit).max() <= (np.abs(old - exact(x)) / unit).max() + 0.5
+    assert not np.array_equal(new, old)  # so it is another computation
+
+
+def test_other_precisions_take_the_original_way(intermediate):
     x = Tensor(np.linspace(-6, 6, 1001).astype(np.float32))
-    old, new = activations.ACT2FN["gelu"], intermediate("gelu")
+    old, new = activations.ACT2FN["gelu"], intermediate("gelu").set_train(False)
+    assert not np.array_equal(new(x).asnumpy(), old(x).asnumpy())  # so the comparison below can fail
+    half = x.astype(mindspore.float16)
+    assert np.array_equal(new(half).asnumpy(), old(half).asnumpy())
+
+
+def test_gradients_by_products_are_those_of_gelu(rewrite, tmp_path):
+    made = imported(rewrite(TEXT, "gelu").text, tmp_path / "gelu_rewritten.py").Intermediate
+    x = Tensor(np.linspace(-6, 6, 1001).astype(np.float32))
+    one, other = (mindspore.grad(act)(x).asnumpy() for act in (activations.ACT2FN["gelu"], made("gelu")))
+    assert np.abs(one - other).max() < 1e-6
+
+
+def test_the_sigmoid_is_not_for_training(rewrite, tmp_path):
+    made = imported(rewrite(TEXT, "gelu-sigmoid").text, tmp_path / "gelu_rewritten.py").Intermediate
+    x = Tensor(np.linspace(-6, 6, 1001).astype(np.float32))
+    old, new = activations.ACT2FN["gelu"], made("gelu")
     new.set_train(True)
     assert np.array_equal(new(x).asnumpy(), old(x).asnumpy())
     one, other = (mindspore.grad(act)(x).asnumpy() for act in (old, new))
     assert np.array_equal(one, other)
     new.set_train(False)
     assert not np.array_equal(new(x).asnumpy(), old(x).asnumpy())  # so the comparison above can fail
-    half = x.astype(mindspore.float16)
-    assert np.array_equal(new(half).asnumpy(), old(half).asnumpy())
 
 
-def test_names_that_are_written_out(rewrite):
-    assert rewrite(LITERAL.format("gelu"), "gelu", device="cpu").changed
-    assert not rewrite(LITERAL.format("tanh"), "gelu", device="cpu").sites
+def test_names_that_are_written_out(rewrite, name):
+    assert rewrite(LITERAL.format("gelu"), name, device="cpu").changed
+    assert not rewrite(LITERAL.format("tanh"), name, device="cpu").sites
 
 
-def test_on_a_cpu_only(rewrite):
-    for device in ("portable", "ascend", "gpu"):
-        result = rewrite(TEXT, "gelu", device=device)
+def test_not_for_devices_that_were_not_measured(rewrite, name):
+    for device in ("ascend", "gpu"):
+        result = rewrite(TEXT, name, device=device)
         assert [site.outcome for site in result.sites] == [Outcome.SKIPPED]
         assert not result.changed
 
 
-def test_a_table_of_the_files_own_is_no_table_of_activations(rewrite):
+def test_a_portable_file_asks_where_it_runs(rewrite, name, tmp_path, monkeypatch):
+    made = imported(rewrite(TEXT, name, device="portable").text, tmp_path / "gelu_portable.py").Intermediate
+    assert type(made("gelu").act) is not activations.GELUActivation
+    monkeypatch.setattr(mindspore, "get_context", lambda key: {"device_target": "Ascend"}[key])
+    assert type(made("gelu").act) is activations.GELUActivation
+
+
+def test_a_table_of_the_files_own_is_no_table_of_activations(rewrite, name):
     text = TEXT.replace("from models.common.activations import ACT2FN", "ACT2FN = {}")
-    assert not rewrite(text, "gelu", device="cpu").sites
+    assert not rewrite(text, name, device="cpu").sites
 
 
-def test_mindnlps_table(rewrite, tmp_path):
+def test_who_asks_for_the_sigmoid_gets_it(rewrite, tmp_path):
+    result = rewrite(TEXT, "gelu", "gelu-sigmoid", device="cpu")
+    assert "GELUByProducts" not in result.text
+    assert type(imported(result.text, tmp_path / "gelu_both.py").Intermediate("gelu").act).__name__ == "GELUBySigmoid"
+
+
+def test_mindnlps_table(rewrite, name, tmp_path):
     assert mindnlp_compat.apply()
     from mindnlp.core import nn
 
@@ -108,7 +150,7 @@ def test_mindnlps_table(rewrite, tmp_path):
         .replace("nn.Cell", "nn.Module")
         .replace("construct", "forward")
     )
-    result = rewrite(text, "gelu", device="cpu")
+    result = rewrite(text, name, device="cpu")
     made = imported(result.text, tmp_path / "gelu_mindnlp.py").Intermediate
     x = values()
     module = made("gelu")
