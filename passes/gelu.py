@@ -49,7 +49,7 @@ from mindnlp.core import nn
 import mindspore
 
 
-class GELUByProducts(nn.GELU):
+class GELU(nn.GELU):
     """GELU by the error function: the same formula without the division."""
 
     @classmethod
@@ -68,7 +68,7 @@ class GELUByProducts(nn.GELU):
 class Intermediate(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.act = GELUByProducts.of(ACT2FN[config.hidden_act])
+        self.act = GELU.of(ACT2FN[config.hidden_act])
 
     def forward(self, states):
         return self.act(states)

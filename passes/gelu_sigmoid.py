@@ -60,7 +60,7 @@ from mindnlp.core import nn
 import mindspore
 
 
-class GELUBySigmoid(nn.GELU):
+class GELU(nn.GELU):
     """GELU by a sigmoid: within 6e-7 of the error function's, which takes a CPU about 1.5 times as long."""
 
     @classmethod
@@ -86,7 +86,7 @@ class GELUBySigmoid(nn.GELU):
 class Intermediate(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.act = GELUBySigmoid.of(ACT2FN[config.hidden_act])
+        self.act = GELU.of(ACT2FN[config.hidden_act])
 
     def forward(self, states):
         return self.act(states)

@@ -13,7 +13,6 @@ from rewriter.tree import find
 from .devices import why_not_measured
 from .own import outermost_functions, own_definition, with_definition
 
-_PREFIX = "GELUBy"
 _OF = '''\
 class $name($base):
     """SUMMARY"""
@@ -42,11 +41,19 @@ class _Table:
     input: str
     exact: str = ""
 
+    @property
+    def name(self) -> str:
+        """What the subclass is called: as the layer is, so that a printed model is the same."""
+        return self.gelu.rpartition(".")[2]
+
 
 _TABLES = {
     "mindnlp.common.activations.ACT2FN": _Table("mindnlp.core.nn.GELU", "input", ' and layer.approximate == "none"'),
     "models.common.activations.ACT2FN": _Table("models.common.activations.GELUActivation", "hidden_states"),
 }
+
+
+_NAMES = tuple(table.name for table in _TABLES.values())
 
 
 class NamedGelu(Pass):
@@ -83,18 +90,17 @@ class NamedGelu(Pass):
                 for node in found:
                     context.rewritten(node, name, f"GELU by {self.way}, if it is GELU")
                 text = _OF.replace("SUMMARY", self.summary).replace("$exact", table.exact) + self.code
-                class_name = _PREFIX + self.way.title().replace(" ", "")
-                own = own_definition(context, tree, text.replace("$input", table.input), class_name, base=table.gelu)
+                own = own_definition(context, tree, text.replace("$input", table.input), table.name, base=table.gelu)
                 of = cst.Attribute(cst.Name(own.name), cst.Name("of"))
                 tree = with_definition(tree, own, {node: cst.Call(of, [cst.Arg(node)]) for node in found})
         return tree
 
 
 def _made_by(call: cst.Call) -> list[cst.CSTNode]:
-    """Return what an earlier run of such a pass gave to its class: `GELUBySigmoid.of(…)`."""
+    """Return what an earlier run of such a pass gave to its class: `GELU.of(…)`."""
     of = call.func
-    if isinstance(of, cst.Attribute) and isinstance(of.value, cst.Name) and of.value.value.startswith(_PREFIX):
-        return [arg.value for arg in call.args]
+    if isinstance(of, cst.Attribute) and of.attr.value == "of" and isinstance(of.value, cst.Name):
+        return [arg.value for arg in call.args if of.value.value.startswith(_NAMES)]
     return []
 
 
