@@ -17,6 +17,10 @@ os.environ.setdefault("GLOG_v", "3")  # MindSpore's warnings would drown the tes
 ROOT = Path(__file__).parent.parent
 TESTS = Path(__file__).parent
 LONGEST = (
+    "runtime/test_decoder.py",
+    "survey/test_survey.py",
+    "equivalence/test_styles.py",
+    "versions/test_versions.py",
     "equivalence/test_known_bad_edits.py",
     "equivalence/test_gate.py",
     "equivalence/test_files.py",
