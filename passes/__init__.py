@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 @hookimpl
 def rewriter_passes() -> Iterable[Pass]:
     """Return every built-in pass."""
+    from .broadcasts import Broadcasts
     from .define_names import DefineNames
     from .einsum import Einsum
     from .expand import Expand
@@ -39,6 +40,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .whole_graph import WholeGraph
 
     return (
+        Broadcasts(),
         DefineNames(),
         Einsum(),
         Expand(),

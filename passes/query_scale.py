@@ -42,7 +42,7 @@ class QueryScale(Pass):
     safety = Safety.ROUNDING
     for_speed = True
     on_request = True
-    before = ("products", "scale", "mint", "flatten")
+    before = ("broadcasts", "products", "scale", "mint", "flatten")
     examples = (
         Example(
             title="attention scores with relative positions",

@@ -70,6 +70,7 @@ def test_the_passes_for_speed_and_those_that_make_a_graph():
 
     found = {item.name: item.for_speed for _, item in plugins.load().passes()}
     assert {name for name, for_speed in found.items() if for_speed} == {
+        "broadcasts",
         "fused-projections",
         "gelu",
         "gelu-sigmoid",
