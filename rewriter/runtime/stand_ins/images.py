@@ -7,6 +7,7 @@ from typing import Any
 import mindspore
 import numpy as np
 from mindspore import Tensor, mint, ops
+from mindspore.ops import constexpr
 
 from .arranging import pad as padded
 from .numbers import floats, wide
@@ -219,30 +220,39 @@ def interpolate(
     input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None,
     recompute_scale_factor: Any = None,
 ) -> Any:  # fmt: skip
-    """Stand in for `mint.nn.functional.interpolate`: nearest, linear, bilinear and bicubic. Not in a graph.
+    """Stand in for `mint.nn.functional.interpolate`: nearest, linear, bilinear and bicubic.
 
     Each axis is multiplied by a matrix that says how much of each old element is in each new one.
     """
-    axes = range(2, input.ndim)
-    if size is not None:
-        sizes = [size] * len(axes) if isinstance(size, int) else [int(one) for one in size]
-        factors = [None] * len(axes)
-    else:
-        factors = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * len(axes)
-        sizes = [int(input.shape[axis] * factor) for axis, factor in zip(axes, factors, strict=True)]
-        if recompute_scale_factor:
-            factors = [None] * len(axes)
     x = wide(input)
-    for axis, new, factor in zip(axes, sizes, factors, strict=True):
-        old = x.shape[axis]
-        shares = Tensor(_shares(old, new, factor, mode, bool(align_corners)))
-        last = x.swapaxes(axis, -1)
-        flat = ops.matmul(last.reshape(-1, old), shares.astype(x.dtype))
-        x = flat.reshape((*last.shape[:-1], new)).swapaxes(axis, -1)
+    plan = _shares(input.shape, size, scale_factor, mode, align_corners, recompute_scale_factor)
+    for place in range(len(plan)):
+        old, new, shares = plan[place]
+        last = x.swapaxes(place + 2, -1)
+        flat = ops.matmul(last.reshape(-1, old), Tensor(shares, mindspore.float32).astype(x.dtype))
+        x = flat.reshape((*last.shape[:-1], new)).swapaxes(place + 2, -1)
     return x.astype(input.dtype)
 
 
-def _shares(old: int, new: int, factor: float | None, mode: str, aligned: bool) -> np.ndarray[Any, Any]:
+@constexpr
+def _shares(shape: Any, size: Any, factor: Any, mode: str, aligned: Any, recomputed: Any) -> Any:
+    """Return, for each axis but the first two, its old and new size, and how much of each old one is in each new one."""
+    count = len(shape) - 2
+    if size is not None:
+        sizes = [size] * count if isinstance(size, int) else list(size)
+        factors: list[Any] = [None] * count
+    else:
+        factors = list(factor) if isinstance(factor, (list, tuple)) else [factor] * count
+        sizes = [int(old * one) for old, one in zip(shape[2:], factors, strict=True)]
+        if recomputed:
+            factors = [None] * count
+    plan = []
+    for old, new, one in zip(shape[2:], sizes, factors, strict=True):
+        plan.append((old, int(new), _matrix(old, int(new), one, mode, bool(aligned))))
+    return tuple(plan)
+
+
+def _matrix(old: int, new: int, factor: float | None, mode: str, aligned: bool) -> tuple[tuple[float, ...], ...]:
     """Return (old, new): how much of each old element is in each new one."""
     ratio = old / new if factor is None else 1 / factor
     places = np.arange(new)
@@ -263,10 +273,10 @@ def _shares(old: int, new: int, factor: float | None, mode: str, aligned: bool) 
             reach = {0: 1 - (places - first), 1: places - first}
         else:
             raise NotImplementedError(f"the stand-in for interpolate has no mode {mode!r}")
-    shares = np.zeros((old, new), np.float64)
+    shares = np.zeros((old, new))
     for step, share in reach.items():
         np.add.at(shares, (np.clip(first + step, 0, old - 1), np.arange(new)), share)
-    return shares.astype(np.float32)
+    return tuple(map(tuple, shares.tolist()))
 
 
 def _cubic(distance: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mindspore
 from mindspore import mint, ops
+from mindspore.ops import constexpr
 
-from .numbers import floats, is_float, wide
+from .numbers import floats, is_float, total, wide
 from .types import StandIn
 
 
@@ -68,38 +70,98 @@ def _added(input: Any, product: Any, beta: Any, alpha: Any) -> Any:
 
 
 def einsum(equation: str, *operands: Any) -> Any:
-    """Stand in for `mint.einsum` and `ops.einsum`: with `...`, and letters that occur twice. Not under STRICT.
+    """Stand in for `mint.einsum` and `ops.einsum`: with `...`, and letters that occur twice.
 
     Two operands at a time are brought into the form (shared, own, summed) and multiplied as matrices.
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
+    shapes = ()
+    for operand in operands:
+        shapes = (*shapes, operand.shape)
+    diagonals, steps, gone, order = _plan(equation, shapes)
+    values = []
+    for place in range(len(operands)):
+        value = wide(operands[place])
+        for first, second in diagonals[place]:
+            value = _diagonal(value, first, second)
+        values.append(value)
+    value = values[0]
+    for place in range(len(steps)):
+        left, right, shape = steps[place]
+        value = _multiplied(_arranged(value, left), _arranged(values[place + 1], right), shape)
+    if len(gone) > 0:
+        value = total(value, gone)
+    if len(order) > 0:
+        value = ops.transpose(value, order)
+    return value.astype(operands[0].dtype)
+
+
+def _diagonal(x: Any, first: int, second: int) -> Any:
+    """Take the diagonal of two axes; it is the first of them."""
+    size = x.shape[first]
+    shape = ()
+    for axis in range(x.ndim):
+        shape = (*shape, size if axis == first or axis == second else 1)
+    numbers = ops.arange(0, size, 1, dtype=mindspore.int64)
+    eye = (numbers.reshape(-1, 1) == numbers.reshape(1, -1)).astype(x.dtype)
+    return total(x * eye.reshape(shape), second)
+
+
+def _arranged(x: Any, plan: Any) -> Any:
+    order, full, shape = plan
+    if len(order) > 0:
+        x = ops.broadcast_to(ops.transpose(x, order), full)
+    return x.reshape(shape)
+
+
+def _multiplied(left: Any, right: Any, shape: Any) -> Any:
+    if 0 in left.shape or 0 in right.shape:
+        return ops.full(shape, 0, dtype=left.dtype)
+    if is_float(left):
+        return ops.bmm(left, right).reshape(shape)
+    return (left.expand_dims(-1) * right.expand_dims(1)).sum(2).reshape(shape)
+
+
+@constexpr
+def _plan(equation: str, shapes: Any) -> Any:
+    """Return what to do, in numbers alone: a graph has no strings.
+
+    That is, for each operand, the pairs of axes of which to take the diagonal; for each operand but the first, how to
+    arrange what there is and it, and the shape of their product; the axes to sum up, and the order of the others.
+    """
     text = equation.replace(" ", "")
     inputs, arrow, output = text.partition("->")
     terms = inputs.split(",")
-    if len(terms) != len(operands):
-        raise ValueError(f"einsum: {equation!r} has {len(terms)} terms, and there are {len(operands)} operands")
-    names, values, dots = [], [], ""
-    for term, operand in zip(terms, operands, strict=True):
-        letters, hidden = _letters(term, operand.ndim)
+    if len(terms) != len(shapes):
+        raise ValueError(f"einsum: {equation!r} has {len(terms)} terms, and there are {len(shapes)} operands")
+    names, sizes, diagonals, dots = [], [], [], ""
+    for term, shape in zip(terms, shapes, strict=True):
+        letters, hidden = _letters(term, len(shape))
         dots = max(dots, hidden, key=len)
-        value, letters = _diagonal(wide(operand), letters)
-        values.append(value)
+        pairs = []
+        for letter in dict.fromkeys(letters):
+            while letters.count(letter) > 1:
+                first, second = letters.index(letter), letters.index(letter, letters.index(letter) + 1)
+                pairs.append((first, second))
+                letters = letters[:second] + letters[second + 1 :]
+                shape = (*shape[:second], *shape[second + 1 :])
+        diagonals.append(tuple(pairs))
         names.append(letters)
+        sizes.append(dict(zip(letters, shape, strict=True)))
     if arrow:
         result = output.replace("...", dots)
     else:
         written = inputs.replace("...", "").replace(",", "")
         result = dots + "".join(sorted(letter for letter in set(written) if written.count(letter) == 1))
-    value, letters = values[0], names[0]
-    for place in range(1, len(values)):
+    letters, of_letters, steps = names[0], sizes[0], []
+    for place in range(1, len(names)):
         later = "".join(names[place + 1 :]) + result
-        value, letters = _contracted(value, letters, values[place], names[place], later)
+        step, letters, of_letters = _step(letters, of_letters, names[place], sizes[place], later)
+        steps.append(step)
     gone = tuple(axis for axis, letter in enumerate(letters) if letter not in result)
-    if gone:
-        value = value.sum(gone)
-        letters = "".join(letter for letter in letters if letter in result)
-    return value.permute(tuple(letters.index(letter) for letter in result)).astype(operands[0].dtype)
+    kept = "".join(letter for letter in letters if letter in result)
+    return tuple(diagonals), tuple(steps), gone, tuple(kept.index(letter) for letter in result)
 
 
 def _letters(term: str, ndim: int) -> tuple[str, str]:
@@ -111,52 +173,28 @@ def _letters(term: str, ndim: int) -> tuple[str, str]:
     return term.replace("...", hidden), hidden
 
 
-def _diagonal(x: Any, letters: str) -> tuple[Any, str]:
-    """Take the diagonal of axes with the same letter."""
-    for letter in dict.fromkeys(letters):
-        while letters.count(letter) > 1:
-            first = letters.index(letter)
-            second = letters.index(letter, first + 1)
-            size = x.shape[first]
-            shape = [size if axis in (first, second) else 1 for axis in range(x.ndim)]
-            eye = ops.eye(size, size, mindspore.int32).astype(x.dtype).reshape(shape)
-            x = (x * eye).sum(second)
-            letters = letters[:second] + letters[second + 1 :]
-    return x, letters
-
-
-def _contracted(a: Any, of_a: str, b: Any, of_b: str, later: str) -> tuple[Any, str]:
-    """Multiply two tensors and sum over the letters that nothing later has."""
+def _step(of_a: str, sizes_a: dict[str, int], of_b: str, sizes_b: dict[str, int], later: str) -> Any:
+    """Return how two operands are multiplied, summing over the letters that nothing later has; and what comes out."""
     shared = [letter for letter in of_a if letter in of_b and letter in later]
     summed = [letter for letter in of_a if letter in of_b and letter not in later]
     own_a = [letter for letter in of_a if letter not in of_b]
     own_b = [letter for letter in of_b if letter not in of_a]
-    sizes = dict(zip(of_a, a.shape, strict=True))
-    for letter, size in zip(of_b, b.shape, strict=True):
-        sizes[letter] = max(sizes.get(letter, 1), size) if sizes.get(letter, 1) != 0 and size != 0 else 0
-    left = _grouped(a, of_a, (shared, own_a, summed), sizes)
-    right = _grouped(b, of_b, (shared, summed, own_b), sizes)
+    sizes = {**sizes_a, **sizes_b}
+    for letter in (*shared, *summed):
+        if sizes_a[letter] != sizes_b[letter] and 1 not in (sizes_a[letter], sizes_b[letter]):
+            raise ValueError(f"einsum: {letter!r} is {sizes_a[letter]} in one operand and {sizes_b[letter]} in another")
+        sizes[letter] = sizes_b[letter] if sizes_a[letter] == 1 else sizes_a[letter]
     letters = "".join([*shared, *own_a, *own_b])
-    shape = tuple(sizes[letter] for letter in letters)
-    if 0 in left.shape or 0 in right.shape:
-        return ops.full(shape, 0, dtype=a.dtype), letters
-    if is_float(a):
-        return ops.bmm(left, right).reshape(shape), letters
-    return (left.expand_dims(-1) * right.expand_dims(1)).sum(2).reshape(shape), letters
+    left = _arrangement(of_a, (shared, own_a, summed), sizes)
+    right = _arrangement(of_b, (shared, summed, own_b), sizes)
+    return (left, right, tuple(sizes[letter] for letter in letters)), letters, sizes
 
 
-def _grouped(x: Any, letters: str, groups: Any, sizes: dict[str, int]) -> Any:
-    """Return a tensor with one axis for each of three groups of letters."""
+def _arrangement(letters: str, groups: Any, sizes: dict[str, int]) -> Any:
+    """Return the order of the axes, their sizes, and the shape with one axis for each group of letters."""
     order = [letter for group in groups for letter in group]
-    x = x.permute(tuple(letters.index(letter) for letter in order)) if order else x
-    x = ops.broadcast_to(x, tuple(sizes[letter] for letter in order)) if order else x
-    shape = []
-    for group in groups:
-        size = 1
-        for letter in group:
-            size *= sizes[letter]
-        shape.append(size)
-    return x.reshape(tuple(shape))
+    shape = tuple(math.prod(sizes[letter] for letter in group) for group in groups)
+    return tuple(letters.index(letter) for letter in order), tuple(sizes[letter] for letter in order), shape
 
 
 STAND_INS = {
