@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import mindspore
 import numpy as np
-from mindspore import Tensor, ops
+from mindspore import Tensor
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "stand_in_outputs.npz"
 
@@ -99,7 +100,7 @@ def arguments_of(case: Case) -> tuple[list[Any], dict[str, Any]]:
 
 
 def problem(case: Case, run: Any = None) -> str:
-    """Make the call, and its gradients; return what is not as in PyTorch. `run` takes the function and gives another."""
+    """Make the call, and its gradients; return what is not as in PyTorch. `run` makes another function of it."""
     function = function_of(case)
     args, kwargs = arguments_of(case)
     try:
@@ -134,7 +135,7 @@ def _gradient_difference(case: Case, function: Any) -> str:
 def _taken_out(value: Any, flat: list[Any]) -> Any:
     if isinstance(value, Tensor):
         flat.append(value)
-        return lambda values, place=len(flat) - 1: values[place]
+        return itemgetter(len(flat) - 1)
     if isinstance(value, dict):
         return {key: _taken_out(one, flat) for key, one in value.items()}
     return type(value)(_taken_out(one, flat) for one in value) if isinstance(value, (list, tuple)) else value

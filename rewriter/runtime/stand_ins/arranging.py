@@ -27,10 +27,7 @@ def repeat_interleave(input: Any, repeats: Any, dim: Any = None, *, output_size:
     if dim is None:
         input, dim = input.reshape(-1), 0
     if isinstance(repeats, Tensor):
-        if repeats.size == 1:
-            repeats = repeats.item()
-        else:
-            repeats = [int(one) for one in repeats.asnumpy()]
+        repeats = repeats.item() if repeats.size == 1 else [int(one) for one in repeats.asnumpy()]
     if isinstance(repeats, int):
         index = ops.arange(0, input.shape[dim] * repeats, 1, dtype=mindspore.int64) // repeats
         return ops.gather(input, index, dim)
@@ -108,7 +105,7 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
 
 
 def _block(x: Any, axis: int, length: int, value: Any) -> Any:
-    shape = x.shape[:axis] + (length,) + x.shape[axis + 1 :]
+    shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
     return ops.full(shape, 0 if value is None else value, dtype=x.dtype)
 
 

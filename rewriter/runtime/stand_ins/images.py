@@ -1,4 +1,4 @@
-"""`mint.nn.functional.conv2d`, `interpolate`, pooling: what has a window, over the last axes of (items, channels, …)."""
+"""`mint.nn.functional.conv2d`, `interpolate`, pooling: windows over the last axes of (items, channels, …)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def _patches(x: Any, w: Any) -> Any:
     count, channels = x.shape[0], x.shape[1]
     high, broad = w.shape[2], w.shape[3]
     down, across = x.shape[2] // high, x.shape[3] // broad
-    x = ops.narrow(ops.narrow(x, 2, 0, down * high), 3, 0, across * broad).reshape(count, channels, down, high, across, broad)
+    x = ops.narrow(ops.narrow(x, 2, 0, down * high), 3, 0, across * broad).reshape(
+        count, channels, down, high, across, broad
+    )
     flat = x.permute(0, 2, 4, 1, 3, 5).reshape(count * down * across, channels * high * broad)
     if 0 in flat.shape:
         return ops.full((count, w.shape[0], down, across), 0, dtype=x.dtype)
@@ -234,9 +236,9 @@ def interpolate(
     return x.astype(input.dtype)
 
 
-@constexpr
+@constexpr  # type: ignore[untyped-decorator]  # of MindSpore, which has no types
 def _shares(shape: Any, size: Any, factor: Any, mode: str, aligned: Any, recomputed: Any) -> Any:
-    """Return, for each axis but the first two, its old and new size, and how much of each old one is in each new one."""
+    """Return, for each axis but the first two, its old size, its new size, and what `_matrix` says of them."""
     count = len(shape) - 2
     if size is not None:
         sizes = [size] * count if isinstance(size, int) else list(size)
@@ -255,18 +257,16 @@ def _shares(shape: Any, size: Any, factor: Any, mode: str, aligned: Any, recompu
 def _matrix(old: int, new: int, factor: float | None, mode: str, aligned: bool) -> tuple[tuple[float, ...], ...]:
     """Return (old, new): how much of each old element is in each new one."""
     ratio = old / new if factor is None else 1 / factor
-    places = np.arange(new)
+    places: Any = np.arange(new)
     if mode == "nearest":
         reach = {0: np.ones(new)}
         first = np.minimum(np.floor(places * np.float32(ratio)).astype(int), old - 1)
     else:
-        if aligned:
-            places = places * ((old - 1) / (new - 1) if new > 1 else 0.0)
-        else:
-            places = (places + 0.5) * ratio - 0.5
+        step = (old - 1) / (new - 1) if new > 1 else 0.0
+        places = places * step if aligned else (places + 0.5) * ratio - 0.5
         if mode == "bicubic":
             first = np.floor(places).astype(int)
-            reach = {step: _cubic(np.abs(places - first - step)) for step in (-1, 0, 1, 2)}
+            reach = {apart: _cubic(np.abs(places - first - apart)) for apart in (-1, 0, 1, 2)}
         elif mode in ("linear", "bilinear"):
             places = np.maximum(places, 0)
             first = np.minimum(np.floor(places).astype(int), old - 1)
@@ -274,8 +274,8 @@ def _matrix(old: int, new: int, factor: float | None, mode: str, aligned: bool) 
         else:
             raise NotImplementedError(f"the stand-in for interpolate has no mode {mode!r}")
     shares = np.zeros((old, new))
-    for step, share in reach.items():
-        np.add.at(shares, (np.clip(first + step, 0, old - 1), np.arange(new)), share)
+    for apart, share in reach.items():
+        np.add.at(shares, (np.clip(first + apart, 0, old - 1), np.arange(new)), share)
     return tuple(map(tuple, shares.tolist()))
 
 

@@ -83,11 +83,6 @@ def log_softmax(input: Any, dim: Any = None, *, dtype: Any = None) -> Any:
     return (x - ops.log(ops.exp(x).sum(dim, keepdims=True))).astype(kind)
 
 
-def special_log_softmax(input: Any, dim: Any = None, *, dtype: Any = None) -> Any:
-    """Stand in for `mint.special.log_softmax`."""
-    return log_softmax(input, dim, dtype=dtype)
-
-
 def embedding(
     input: Any, weight: Any, padding_idx: Any = None, max_norm: Any = None, norm_type: float = 2.0,
     scale_grad_by_freq: bool = False,
@@ -171,8 +166,10 @@ def cross_entropy(
         wanted = wide(target) * (1 - label_smoothing) + label_smoothing / count
         losses = (logs * wanted * weights).sum(axis)
         rows = losses.size if axis else 1
-        return _reduced(losses, "sum", input.dtype) / rows if reduction == "mean" else _reduced(
-            losses, reduction, input.dtype
+        return (
+            _reduced(losses, "sum", input.dtype) / rows
+            if reduction == "mean"
+            else _reduced(losses, reduction, input.dtype)
         )
     kept = target != ignore_index
     classes = ops.arange(0, count, 1, dtype=mindspore.int64).reshape(shape)
@@ -197,15 +194,10 @@ STAND_INS = {
     ),
     F + "normalize": StandIn(normalize, lambda: mint.nn.functional.normalize(floats(2, 2))),
     F + "log_softmax": StandIn(log_softmax, lambda: mint.nn.functional.log_softmax(floats(2, 2), -1)),
-    "mindspore.mint.special.log_softmax": StandIn(
-        special_log_softmax, lambda: mint.special.log_softmax(floats(2, 2), -1)
-    ),
     F + "embedding": StandIn(embedding, lambda: mint.nn.functional.embedding(whole(0, 1), floats(2, 2))),
     F + "mse_loss": StandIn(mse_loss, lambda: mint.nn.functional.mse_loss(floats(2), floats(2))),
     F + "l1_loss": StandIn(l1_loss, lambda: mint.nn.functional.l1_loss(floats(2), floats(2))),
     F + "kl_div": StandIn(kl_div, lambda: mint.nn.functional.kl_div(floats(2), floats(2))),
-    F + "cross_entropy": StandIn(
-        cross_entropy, lambda: mint.nn.functional.cross_entropy(floats(2, 2), whole(0, 1))
-    ),
+    F + "cross_entropy": StandIn(cross_entropy, lambda: mint.nn.functional.cross_entropy(floats(2, 2), whole(0, 1))),
 }
 """Qualified name → its stand-in."""

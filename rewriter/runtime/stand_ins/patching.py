@@ -37,6 +37,7 @@ _MODULES = (
 _lock = threading.RLock()
 _depth = 0
 _undo = contextlib.ExitStack()
+_for_good = contextlib.ExitStack()
 
 
 @contextlib.contextmanager
@@ -58,6 +59,11 @@ def standing_in() -> Iterator[tuple[str, ...]]:
             _depth -= 1
             if _depth == 0:
                 _undo.close()
+
+
+def put_in_place() -> tuple[str, ...]:
+    """Enter `standing_in` for the rest of the process, and return the names of what is stood in for."""
+    return _for_good.enter_context(standing_in())
 
 
 @cache

@@ -76,7 +76,7 @@ def einsum(equation: str, *operands: Any) -> Any:
     """
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
-    shapes = ()
+    shapes: Any = ()
     for operand in operands:
         shapes = (*shapes, operand.shape)
     diagonals, steps, gone, order = _plan(equation, shapes)
@@ -100,9 +100,9 @@ def einsum(equation: str, *operands: Any) -> Any:
 def _diagonal(x: Any, first: int, second: int) -> Any:
     """Take the diagonal of two axes; it is the first of them."""
     size = x.shape[first]
-    shape = ()
+    shape: Any = ()
     for axis in range(x.ndim):
-        shape = (*shape, size if axis == first or axis == second else 1)
+        shape = (*shape, size if axis in (first, second) else 1)
     numbers = ops.arange(0, size, 1, dtype=mindspore.int64)
     eye = (numbers.reshape(-1, 1) == numbers.reshape(1, -1)).astype(x.dtype)
     return total(x * eye.reshape(shape), second)
@@ -123,7 +123,7 @@ def _multiplied(left: Any, right: Any, shape: Any) -> Any:
     return (left.expand_dims(-1) * right.expand_dims(1)).sum(2).reshape(shape)
 
 
-@constexpr
+@constexpr  # type: ignore[untyped-decorator]  # of MindSpore, which has no types
 def _plan(equation: str, shapes: Any) -> Any:
     """Return what to do, in numbers alone: a graph has no strings.
 
@@ -204,9 +204,7 @@ STAND_INS = {
     "mindspore.mint.outer": StandIn(outer, lambda: mint.outer(floats(2), floats(2))),
     "mindspore.mint.addmm": StandIn(addmm, lambda: mint.addmm(floats(2, 2), floats(2, 2), floats(2, 2))),
     "mindspore.mint.addmv": StandIn(addmv, lambda: mint.addmv(floats(2), floats(2, 2), floats(2))),
-    "mindspore.mint.baddbmm": StandIn(
-        baddbmm, lambda: mint.baddbmm(floats(1, 2, 2), floats(1, 2, 2), floats(1, 2, 2))
-    ),
+    "mindspore.mint.baddbmm": StandIn(baddbmm, lambda: mint.baddbmm(floats(1, 2, 2), floats(1, 2, 2), floats(1, 2, 2))),
     "mindspore.mint.addbmm": StandIn(addbmm, lambda: mint.addbmm(floats(2, 2), floats(1, 2, 2), floats(1, 2, 2))),
     "mindspore.mint.einsum": StandIn(einsum, lambda: mint.einsum("ij,kj->ik", floats(2, 2), floats(2, 2))),
     "mindspore.ops.einsum": StandIn(einsum, lambda: ops.einsum("ij,kj->ik", floats(2, 2), floats(2, 2))),

@@ -174,7 +174,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
         return input, ops.full((), 0, dtype=mindspore.int64)
     if k == 0:
         axis = axis_of(dim, input.ndim)
-        shape = input.shape[:axis] + (0,) + input.shape[axis + 1 :]
+        shape = (*input.shape[:axis], 0, *input.shape[axis + 1 :])
         return ops.full(shape, 0, dtype=input.dtype), ops.full(shape, 0, dtype=mindspore.int64)
     values, indices = ops.topk(input, k, dim, largest, sorted)
     return values, indices.astype(mindspore.int64)

@@ -12,8 +12,8 @@ class StandIn:
     """A function for the place of another.
 
     Attributes:
-        function: Takes what the original takes and means what its documentation says. It is made of operators that every
-            device has, so that gradients flow through it and, unless its docstring says otherwise, it can be compiled.
+        function: Takes what the original takes and means what its documentation says. It is made of operators that
+            every device has, so that gradients flow through it and, unless its docstring says otherwise, it compiles.
         probe: The original's call on a few numbers. It is made when the stand-ins are put in place.
     """
 
