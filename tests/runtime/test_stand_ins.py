@@ -66,6 +66,26 @@ def arrays(case: Case) -> list[np.ndarray]:
     return [one for one in (*args, *kwargs.values()) if isinstance(one, np.ndarray)]
 
 
+class TestInPlace:
+    def test_a_view_writes_into_what_it_is_a_view_of(self, standing_in):
+        w = mindspore.Parameter(Tensor(np.ones((3, 2), np.float32)), name="w")
+        w[1].zero_()
+        assert w.asnumpy().tolist() == [[1, 1], [0, 0], [1, 1]]
+        w[:, 1].fill_(4)
+        assert w.asnumpy().tolist() == [[1, 4], [0, 4], [1, 4]]
+        w[2].masked_fill_(w[2] > 2, -1)
+        assert w.asnumpy().tolist() == [[1, 4], [0, 4], [1, -1]]
+
+    def test_functions_that_may_write_into_their_input(self, standing_in):
+        for function in (mint.nn.functional.relu6, mint.nn.functional.hardtanh):
+            x = Tensor(np.array([-9, 0.5, 9], np.float32))
+            assert function(x, inplace=True) is x
+            assert x.asnumpy().tolist() == function(Tensor(np.array([-9, 0.5, 9], np.float32))).asnumpy().tolist()
+        x = Tensor(np.ones(9, np.float32))
+        assert mint.nn.functional.dropout(x, 1.0, inplace=True) is x
+        assert not x.asnumpy().any()
+
+
 class TestLayers:
     def test_the_row_of_the_padding_is_not_trained(self, standing_in):
         layer = mint.nn.Embedding(4, 2, padding_idx=-1)

@@ -7,7 +7,7 @@ from typing import Any
 import mindspore
 from mindspore import Tensor, mint, ops
 
-from .numbers import floats
+from .numbers import floats, put
 from .types import StandIn
 
 
@@ -102,7 +102,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
         return input
     kept = (_uniform(input.shape, None) >= p).astype(input.dtype)
     value = input * kept if p == 1 else input * kept / (1 - p)
-    return input.copy_(value) if inplace else value
+    return put(input, value) if inplace else value
 
 
 STAND_INS = {

@@ -9,7 +9,7 @@ from mindspore import ops
 
 from . import arranging, reducing
 from .drawing import _normal, _uniform
-from .numbers import floats, whole
+from .numbers import floats, put, whole
 from .types import StandIn
 
 
@@ -45,28 +45,28 @@ def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None) -> Any
 def fill_(self: Any, value: Any) -> Any:
     """Stand in for `Tensor.fill_`."""
     value = value.item() if isinstance(value, mindspore.Tensor) else value
-    return self.copy_(ops.full(self.shape, value, dtype=self.dtype))
+    return put(self, ops.full(self.shape, value, dtype=self.dtype))
 
 
 def zero_(self: Any) -> Any:
     """Stand in for `Tensor.zero_`."""
-    return self.copy_(ops.full(self.shape, 0, dtype=self.dtype))
+    return put(self, ops.full(self.shape, 0, dtype=self.dtype))
 
 
 def masked_fill_(self: Any, mask: Any, value: Any) -> Any:
     """Stand in for `Tensor.masked_fill_`."""
     value = value.item() if isinstance(value, mindspore.Tensor) else value
-    return self.copy_(ops.where(mask, ops.full(self.shape, value, dtype=self.dtype), self))
+    return put(self, ops.where(mask, ops.full(self.shape, value, dtype=self.dtype), self))
 
 
 def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
     """Stand in for `Tensor.normal_`."""
-    return self.copy_((mean + std * _normal(self.shape, None)).astype(self.dtype))
+    return put(self, (mean + std * _normal(self.shape, None)).astype(self.dtype))
 
 
 def uniform_(self: Any, from_: float = 0, to: float = 1, *, generator: Any = None) -> Any:
     """Stand in for `Tensor.uniform_`."""
-    return self.copy_((from_ + (to - from_) * _uniform(self.shape, None)).astype(self.dtype))
+    return put(self, (from_ + (to - from_) * _uniform(self.shape, None)).astype(self.dtype))
 
 
 STAND_INS = {

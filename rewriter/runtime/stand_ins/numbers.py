@@ -55,3 +55,9 @@ def total(x: Any, dims: Any = None, keepdims: bool = False) -> Any:
     gone = [axis_of(dim, x.ndim) for dim in dims]
     shape = [1 if axis in gone else x.shape[axis] for axis in range(x.ndim) if keepdims or axis not in gone]
     return ops.full(tuple(shape), 0, dtype=x.dtype)
+
+
+def put(x: Any, value: Any) -> Any:
+    """Write into a tensor, which may be a view of another; `copy_` of MindSpore 2.10 misses that other on a CPU."""
+    x[...] = value
+    return x

@@ -8,13 +8,13 @@ from typing import Any
 import mindspore
 from mindspore import mint, ops
 
-from .numbers import floats, is_float, real, whole, wide
+from .numbers import floats, is_float, put, real, whole, wide
 from .types import StandIn
 
 
 def _into(input: Any, value: Any, inplace: bool) -> Any:
     value = value.astype(input.dtype)
-    return input.copy_(value) if inplace else value
+    return put(input, value) if inplace else value
 
 
 def gelu(input: Any, *, approximate: str = "none") -> Any:
