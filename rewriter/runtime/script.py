@@ -28,8 +28,8 @@ def run(script: str | Path, arguments: Sequence[str], modules: Sequence[str], *,
         stand_ins: Put stand-ins in the place of what has no kernel here; see `rewriter.runtime.stand_ins`.
 
     Raises:
-        RewriterError: There is no such script, the hook cannot be installed for a module, or there is no MindSpore to
-            stand in for.
+        RewriterError: There is no such script, or the hook cannot be installed for a module.
+        MissingDependency: Stand-ins are asked for, and there is no MindSpore.
         SystemExit: The script raised it, or an exception that nothing caught.
     """
     path = Path(script).absolute()
@@ -52,12 +52,11 @@ def run(script: str | Path, arguments: Sequence[str], modules: Sequence[str], *,
 
 def _stand_in() -> None:
     """Put the stand-ins in place for good: what the script leaves to be done at its end needs them, too."""
+    from . import loader
     from .stand_ins import patching
 
-    try:
-        names = patching.put_in_place()
-    except ImportError as error:
-        raise RewriterError(f"--stand-ins: {error}", hint="pip install mindspore") from None
+    loader.require_mindspore()
+    names = patching.put_in_place()
     counted = f"{len(names)} calls" if names else "no call: every kernel is there"
     print(f"rewriter: stand-ins for {counted}", file=sys.stderr)
 

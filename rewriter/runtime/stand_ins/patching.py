@@ -66,6 +66,11 @@ def put_in_place() -> tuple[str, ...]:
     return _for_good.enter_context(standing_in())
 
 
+def in_place() -> bool:
+    """Tell whether this is inside of a `standing_in`."""
+    return _depth > 0
+
+
 @cache
 def all_stand_ins() -> dict[str, StandIn]:
     """Return qualified name → stand-in, for all that there are; whether they are needed here is another question."""
@@ -122,11 +127,17 @@ def _put_in_place(names: tuple[str, ...]) -> None:
 
 def _set(owner: type, attribute: str, function: Callable[..., Any]) -> None:
     """Set a method of a class; a method that it has from another class it shall have from there again."""
-    if attribute in vars(owner):
-        _undo.callback(setattr, owner, attribute, vars(owner)[attribute])
-    else:
-        _undo.callback(delattr, owner, attribute)
+    _undo.callback(_restore, owner, attribute, vars(owner).get(attribute), function)
     setattr(owner, attribute, function)
+
+
+def _restore(owner: type, attribute: str, native: Any, function: Callable[..., Any]) -> None:
+    if vars(owner).get(attribute) is not function:
+        return  # somebody else set it meanwhile, say a library that was imported
+    if native is None:
+        delattr(owner, attribute)
+    else:
+        setattr(owner, attribute, native)
 
 
 def _exchange(pairs: list[tuple[Any, Any]]) -> None:
