@@ -37,7 +37,6 @@ _MODULES = (
 _lock = threading.RLock()
 _depth = 0
 _undo = contextlib.ExitStack()
-_for_good = contextlib.ExitStack()
 
 
 @contextlib.contextmanager
@@ -46,24 +45,30 @@ def standing_in() -> Iterator[tuple[str, ...]]:
 
     It may be entered again, by the same or by another thread; the last one out restores everything.
     """
+    names = put_in_place()
+    try:
+        yield names
+    finally:
+        _take_away()
+
+
+def put_in_place() -> tuple[str, ...]:
+    """Put the stand-ins in place for the rest of the process, and return the names of what they stand in for."""
     global _depth
     with _lock:
         names = missing()
         if _depth == 0:
-            _put_in_place(names)
+            _put(names)
         _depth += 1
-    try:
-        yield names
-    finally:
-        with _lock:
-            _depth -= 1
-            if _depth == 0:
-                _undo.close()
+    return names
 
 
-def put_in_place() -> tuple[str, ...]:
-    """Enter `standing_in` for the rest of the process, and return the names of what is stood in for."""
-    return _for_good.enter_context(standing_in())
+def _take_away() -> None:
+    global _depth
+    with _lock:
+        _depth -= 1
+        if _depth == 0:
+            _undo.close()
 
 
 def in_place() -> bool:
@@ -110,7 +115,7 @@ def _find(name: str) -> tuple[Any, str, Any] | None:
     return None if native is None else (owner, path[-1], native)
 
 
-def _put_in_place(names: tuple[str, ...]) -> None:
+def _put(names: tuple[str, ...]) -> None:
     functions: list[tuple[Any, Callable[..., Any]]] = []
     for name in names:
         found = _find(name)
