@@ -171,7 +171,7 @@ def command(
         _refuse_contradictions(output, in_place=in_place, check=check, verify=verify, bench=bench, strict=strict)
         if stand_ins and (not verify or measure or bench):
             raise RewriterError(
-                "--stand-ins is for what --verify runs, and nothing is timed with them", hint="Give --verify alone."
+                "--stand-ins is for --verify; --measure and --bench time kernels", hint="Give --verify, and not these."
             )
         plan = _plan(model, size, batch, length, rounds, threads, measure=measure, bench=bench)
         choices = choose(plugin, no_plugin, passes, target, mindspore, scope, dynamic, capture)

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import rewriter
 from rewriter.equivalence import verify
 from rewriter.equivalence.adapters import ModelAdapter, find_adapter, forward_of, model_classes
 from rewriter.equivalence.cases import GRADIENTS, RELOAD, TRAIN, Case
 from rewriter.equivalence.clip_like import ClipLike
 from rewriter.equivalence.statistics import Status
 from rewriter.equivalence.text_like import TextLike
+from rewriter.errors import RewriterError
 from rewriter.runtime import loader
+from rewriter.runtime.stand_ins.kernels import settle
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -190,6 +193,22 @@ def test_stand_ins_let_a_twin_for_another_device_answer(check):
     }
     other = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half"])
     assert statuses(other) == {"half": "different"}
+
+
+def test_a_verdict_that_rests_on_stand_ins_says_so(check):
+    """A file that needs one to be loaded has no verdict without; with them each case has a note, and the document too."""
+    both = (("class ToyModel", "TABLE = mindspore.mint.arange(4).asnumpy()\n\n\nclass ToyModel"),)
+    with pytest.raises(RewriterError, match="kernel"):
+        check(both=both, cases=["plain"])
+    settle()
+    with rewriter.stand_ins() as names:
+        verdict = check(both=both, cases=["plain", "wrong"])
+    assert statuses(verdict) == {"plain": "identical", "wrong": "identical"}
+    assert all("with stand-ins for what has no kernel here" in case.note for case in verdict.cases)
+    assert verdict.environment["stand_ins"] == f"{len(names)} calls of mindspore"
+    plain = check(cases=["plain"])
+    assert not plain.cases[0].note
+    assert "stand_ins" not in plain.environment
 
 
 def test_a_wrong_call_that_the_original_accepts_is_no_proof(check):

@@ -100,14 +100,21 @@ def arguments_of(case: Case) -> tuple[list[Any], dict[str, Any]]:
 
 
 def problem(case: Case, run: Any = None) -> str:
-    """Make the call, and its gradients; return what is not as in PyTorch. `run` makes another function of it."""
+    """Make the call and return what is not as in PyTorch. `run` makes another function of it."""
     function = function_of(case)
     args, kwargs = arguments_of(case)
     try:
         answer = (run or (lambda given: given))(function)(*tensors(args), **tensors(kwargs))
         found = difference(answer, case.answer)
-        if not found and run is None and case.gradients:
-            found = _gradient_difference(case, function)
+    except Exception as error:
+        found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{case}: {found}" if found else ""
+
+
+def gradient_problem(case: Case) -> str:
+    """Take the gradients of a call; return what is not as in PyTorch."""
+    try:
+        found = _gradient_difference(case, function_of(case))
     except Exception as error:
         found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     return f"{case}: {found}" if found else ""

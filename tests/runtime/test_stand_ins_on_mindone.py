@@ -47,7 +47,7 @@ def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def build(name: str) -> Any:
-    """Return mindone's model with the weights of the fixture: each weight there has its place here, and none is over."""
+    """Return mindone's model with the weights of the fixture: each has a place, none is over."""
     told = MODELS[name]
     family = told["family"]
     configurations = importlib.import_module(f"transformers.models.{family}.configuration_{family}")

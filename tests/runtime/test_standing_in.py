@@ -111,8 +111,9 @@ def test_looking_for_kernels_draws_nothing():
         if probing:
             patching.missing.cache_clear()
             patching.missing()
+        state = mindspore.get_rng_state().asnumpy().tolist()
         layers = mint.nn.Linear(2, 2), nn.Dense(2, 2)
-        return [layer.weight.asnumpy().tolist() for layer in layers], np.random.rand()
+        return [layer.weight.asnumpy().tolist() for layer in layers], np.random.rand(), state
 
     probing = False
     expected = drawn()
