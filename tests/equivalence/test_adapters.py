@@ -225,6 +225,17 @@ def test_a_twin_that_cannot_be_built_is_different(check):
     assert "ToyModel cannot be built: AttributeError" in verdict.problems[0]
 
 
+def test_a_twin_that_cannot_be_built_for_want_of_a_kernel_is_told_of_stand_ins(check):
+    edit = ("self.config = config", "self.config = config\n        mindspore.mint.arange(4).asnumpy()")
+    verdict = check(edit, cases=["plain"])
+    assert verdict.problems == (
+        "ToyModel cannot be built: no kernel for Arange here; see --stand-ins (the original can)",
+    )
+    settle()
+    with rewriter.stand_ins():
+        assert statuses(check(edit, cases=["plain"])) == {"plain": "identical"}
+
+
 def test_a_class_that_is_gone_is_different(check):
     verdict = check(("ToyModel", "OtherModel"), cases=["plain"])
     assert verdict.status is Status.DIFFERENT
