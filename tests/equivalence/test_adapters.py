@@ -196,7 +196,7 @@ def test_stand_ins_let_a_twin_for_another_device_answer(check):
 
 
 def test_a_verdict_that_rests_on_stand_ins_says_so(check):
-    """A file that needs one to be loaded has no verdict without; with them each case has a note, and the document too."""
+    """A file that needs one to be loaded has no verdict without; with them each case has a note, the document too."""
     both = (("class ToyModel", "TABLE = mindspore.mint.arange(4).asnumpy()\n\n\nclass ToyModel"),)
     with pytest.raises(RewriterError, match="kernel"):
         check(both=both, cases=["plain"])
