@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .api import bucketed, install, optimize, rewrite, warm_up
+    from .api import bucketed, install, optimize, rewrite, stand_ins, warm_up
     from .context import PassContext
     from .dialects import Dialect
     from .errors import RewriterError
@@ -27,6 +27,7 @@ _HOME = {
     "install": ".api",
     "optimize": ".api",
     "rewrite": ".api",
+    "stand_ins": ".api",
     "warm_up": ".api",
     "PassContext": ".context",
     "Dialect": ".dialects",
@@ -74,6 +75,7 @@ __all__ = [
     "optimize",
     "rewrite",
     "snippet",
+    "stand_ins",
     "warm_up",
 ]
 

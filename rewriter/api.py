@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tokenize
 from collections.abc import Iterable, Sequence
@@ -114,6 +115,30 @@ def bucketed(model: Any, *args: Any, **options: Any) -> Any:
     from .runtime.buckets import bucketed as run
 
     return run(model, *args, **options)
+
+
+def stand_ins() -> contextlib.AbstractContextManager[tuple[str, ...]]:
+    """Put stand-ins in the place of the calls of `mindspore.mint` that have no kernel on this device, meanwhile.
+
+    ::
+
+        with rewriter.stand_ins() as names:
+            model = modeling_bert.BertModel(config)
+
+    They have the documented meaning, gradients included, and are for trying and testing code that is meant for another
+    device. A call that has a kernel is left alone: each is made once, in the first `with` of a process, to find out.
+    The `with` may be entered again inside, and everything is put back at the end of the outermost one. A graph that is
+    compiled inside keeps what it was compiled with. Methods of tensors are stood in for in eager mode only.
+
+    Returns:
+        A context manager that gives the qualified names of what is stood in for.
+
+    Raises:
+        ImportError: MindSpore is not installed.
+    """
+    from .runtime.stand_ins.patching import standing_in
+
+    return standing_in()
 
 
 def warm_up(model: Any, **options: Any) -> Any:

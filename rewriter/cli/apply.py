@@ -28,12 +28,14 @@ from .options import (
     RoundsOption,
     ScopeOption,
     SizeOption,
+    StandInsOption,
     TargetOption,
     ThreadsOption,
     VersionOption,
     choose,
 )
 from .session import complain, reporting
+from .verify import standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,6 +80,7 @@ def command(
     strict: Annotated[
         bool, typer.Option("--strict", help="With --verify: exit 1 when anything was rolled back.")
     ] = False,
+    stand_ins: StandInsOption = False,
     measure: Annotated[
         bool,
         typer.Option(
@@ -138,6 +141,8 @@ def command(
     bisection, rolled back alone and named with their evidence; the rest is kept, proved as a whole, and then written.
     With --measure what is proved must also be faster: --model to --threads say what is timed, as they do for --bench.
 
+    With --stand-ins too, what is for another device is proved on this one; see `rewriter verify --help`.
+
     Examples:
 
       rewriter apply modeling_bert.py --diff
@@ -164,6 +169,10 @@ def command(
     with reporting(as_json=json, verbose=verbose, diff=diff) as report:
         verify = verify or measure
         _refuse_contradictions(output, in_place=in_place, check=check, verify=verify, bench=bench, strict=strict)
+        if stand_ins and (not verify or measure or bench):
+            raise RewriterError(
+                "--stand-ins is for --verify; --measure and --bench time kernels", hint="Give --verify, and not these."
+            )
         plan = _plan(model, size, batch, length, rounds, threads, measure=measure, bench=bench)
         choices = choose(plugin, no_plugin, passes, target, mindspore, scope, dynamic, capture)
         _refuse_unproved(choices.target, verify=verify)
@@ -181,9 +190,10 @@ def command(
         alone = len(files) == 1 and backend is Backend.LOCAL
         if verify or bench or alone:
             adapters = choices.host.model_adapters() if verify else ()
-            for item in files:
-                with _isolated(str(item.path), report, verbose=verbose):
-                    _one(item, job, report, adapters, plan, verify=verify, measure=measure, bench=bench)
+            with standing_in(stand_ins):
+                for item in files:
+                    with _isolated(str(item.path), report, verbose=verbose):
+                        _one(item, job, report, adapters, plan, verify=verify, measure=measure, bench=bench)
         else:
             _all(files, job, report, jobs or os.cpu_count() or 1, backend, verbose=verbose)
         instruments.tell()

@@ -91,6 +91,10 @@ VersionOption = Annotated[
         "--mindspore", metavar="VERSION", help="MindSpore version the result is for (default: the installed)."
     ),
 ]
+StandInsOption = Annotated[
+    bool,
+    typer.Option("--stand-ins", help="Run both files with stand-ins for what has no kernel here; the verdict says so."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from .options import (
     PluginOption,
     RewrittenArgument,
     SeedOption,
+    StandInsOption,
     choose,
     numbers,
 )
@@ -59,6 +61,7 @@ def command(
     buckets: Annotated[
         str, typer.Option(metavar="N,N", help="Have the rewritten models pad inputs to these lengths (one process).")
     ] = "",
+    stand_ins: StandInsOption = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print every figure of the errors.")] = False,
     plugin: PluginOption = None,
     no_plugin: NoPluginOption = None,
@@ -70,6 +73,9 @@ def command(
 
     Two checkpoints (folders, .safetensors, .ckpt) are compared by the relations that `rewriter expand` wrote beside the
     larger one.
+
+    With --stand-ins files for another device are compared on this one: the calls of mindspore.mint that have no kernel
+    here are made by reference implementations, in both files.
 
     Exit codes: 0 identical or equivalent; 1 an output, a type, a signature or a parameter differs, or a compiled method
     ran uncompiled; 2 usage, or a file that cannot be loaded.
@@ -92,25 +98,37 @@ def command(
             )
             return
         host = choose(plugin, no_plugin).host
-        prove(
-            original,
-            rewritten,
-            report,
-            full=full,
-            seed=seed,
-            only=case,
-            listing=list_cases,
-            tolerance=tolerance,
-            adapters=host.model_adapters(),
-            html=html,
-            reproduce=not no_reproducer,
-            reproducer=reproducer,
-            plugins=plugin or (),
-            jobs=jobs,
-            verbose=verbose,
-            buckets=numbers("--buckets", buckets),
-        )
+        with standing_in(stand_ins):
+            prove(
+                original,
+                rewritten,
+                report,
+                full=full,
+                seed=seed,
+                only=case,
+                listing=list_cases,
+                tolerance=tolerance,
+                adapters=host.model_adapters(),
+                html=html,
+                reproduce=not no_reproducer,
+                reproducer=reproducer,
+                plugins=plugin or (),
+                jobs=jobs,
+                verbose=verbose,
+                buckets=numbers("--buckets", buckets),
+            )
         report.broken_plugins(host.broken)
+
+
+def standing_in(wanted: bool) -> contextlib.AbstractContextManager[object]:
+    """Return `rewriter.stand_ins()`, or nothing where they are not wanted."""
+    if not wanted:
+        return contextlib.nullcontext()
+    from ..runtime import loader
+    from ..runtime.stand_ins import patching
+
+    loader.require_mindspore()
+    return patching.standing_in()
 
 
 def prove(

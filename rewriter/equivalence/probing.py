@@ -12,11 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..runtime.stand_ins.kernels import missing_kernel
+from ..runtime.stand_ins.patching import standing_in
 from . import compiled, refusals, weights
 from .adapters import FORWARD_NAMES, ModelAdapter
 from .cases import CALL, Case
 from .refusals import Refusal
-from .stand_ins import missing_kernel, standing_in
 from .subject import forget_errors, outcome_of, tensors_of
 
 _GRAPH_CLASS = "__ms_class__"

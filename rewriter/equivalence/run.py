@@ -11,6 +11,7 @@ from types import ModuleType
 
 from ..errors import RewriterError
 from ..runtime import loader
+from ..runtime.stand_ins.kernels import missing_kernel
 from . import compiled, own_error
 from .adapters import ModelAdapter, find_adapter
 from .cases import Case, select
@@ -172,7 +173,9 @@ class Run:
                 hurried=self._hurried,
             )
         except Exception as error:  # a model that cannot be built is a finding, not a crash
-            failure = f"{case.model} cannot be built: {type(error).__name__}: {error}"
+            lacking = missing_kernel(error)
+            why = f"no kernel for {lacking} here; see --stand-ins" if lacking else f"{type(error).__name__}: {error}"
+            failure = f"{case.model} cannot be built: {why}"
             if self._builds_original(case):
                 self.problems.append(f"{failure} (the original can)")
             return None, failure

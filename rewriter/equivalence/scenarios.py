@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..runtime.stand_ins.kernels import missing_kernel
+from ..runtime.stand_ins.patching import standing_in
 from . import checkpoints, dropouts, weights
 from .actions import ACTIONS
 from .cases import AFTER, CALL, DROPOUT, GENERATE, GRADIENTS, RELOAD, ROUND_TRIP, TRAIN, Case
 from .compiled import Observed
 from .dropouts import NO_DROPOUT, Place
 from .questions import generated, gradients
-from .stand_ins import missing_kernel, standing_in
 from .statistics import OutputDifference, Status, compare
-from .subject import Outcome, Subject, attempt, compare_outcomes, first_line
+from .subject import Outcome, Subject, attempt, compare_outcomes, first_line, kernel_that_the_twin_lacks
 from .verdict import EAGER, JIT, CaseResult, ModeResult, merged
 
 Scenario = Callable[[Subject, Case, Observed], CaseResult]
@@ -30,12 +32,17 @@ def call(subject: Subject, case: Case, seen: Observed) -> CaseResult:
     """One call in evaluation mode.
 
     The first of a subject is repeated on the original: what does not repeat itself cannot be compared. Where the device
-    has no kernel for the original, stand-ins take part in all modes.
+    has no kernel for the original, or for the rewritten file, stand-ins take part in all modes.
     """
     expected = subject.ask_original(case)
     lacking = missing_kernel(expected.error)
     if not lacking:
-        return _compare_calls(subject, case, seen, expected)
+        before = deepcopy(seen)
+        result = _compare_calls(subject, case, seen, expected)
+        lacking = kernel_that_the_twin_lacks(item for mode in result.modes for item in mode.differences)
+        if not lacking:
+            return result
+        vars(seen).update(vars(before))
     with standing_in():
         expected = subject.ask_original(case)
         if missing_kernel(expected.error):

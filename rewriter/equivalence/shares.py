@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
+from ..runtime.stand_ins import patching
 from .cases import Case
 from .run import Run, Share
 
@@ -52,7 +53,16 @@ def elsewhere(run: Run, parts: Sequence[Sequence[Case]]) -> Iterator[list[Future
         return
     with ProcessPoolExecutor(len(parts), mp_context=multiprocessing.get_context("spawn")) as pool:
         begun = [
-            pool.submit(_checked, run.original, run.rewritten, run.level, run.seed, run.tolerance, [c.id for c in part])
+            pool.submit(
+                _checked,
+                run.original,
+                run.rewritten,
+                run.level,
+                run.seed,
+                run.tolerance,
+                [c.id for c in part],
+                stand_ins=patching.in_place(),
+            )
             for part in parts
         ]
         try:
@@ -62,10 +72,19 @@ def elsewhere(run: Run, parts: Sequence[Sequence[Case]]) -> Iterator[list[Future
 
 
 def _checked(
-    original: str, rewritten: str, level: str, seed: int, tolerance: float | None, cases: Sequence[str]
+    original: str,
+    rewritten: str,
+    level: str,
+    seed: int,
+    tolerance: float | None,
+    cases: Sequence[str],
+    *,
+    stand_ins: bool,
 ) -> Share:
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)  # MindSpore prints, and standard output belongs to the process that asks
+    if stand_ins:
+        patching.put_in_place()
     run = Run(original, rewritten, level=level, seed=seed, tolerance=tolerance, cases=cases)
     run.leave_to_others({case.model for case in run.cases})
     for case in run.cases:

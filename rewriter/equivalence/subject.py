@@ -6,20 +6,20 @@ import contextlib
 import functools
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..runtime.stand_ins.kernels import missing_kernel
 from . import own_error, weights
 from .adapters import ModelAdapter
 from .cases import Case
 from .compiled import CompiledMethod, Observed, bypassed, observed
 from .other_values import variants
 from .policy import AT_MOST, Policy
-from .stand_ins import missing_kernel
 from .statistics import OutputDifference, Status, as_array, compare, worst
 from .verdict import EAGER, JIT, TRACE, ModeResult, merged
 
@@ -222,6 +222,15 @@ def compare_outcomes(expected: Outcome, actual: Outcome, policy: Policy) -> list
     return found
 
 
+_NO_KERNEL = "the rewritten file cannot run here: no kernel for "
+
+
+def kernel_that_the_twin_lacks(differences: Iterable[OutputDifference]) -> str:
+    """Return the operator without a kernel that kept a rewritten file from answering; empty when none did."""
+    found = (item.message.removeprefix(_NO_KERNEL) for item in differences if item.message.startswith(_NO_KERNEL))
+    return next(found, "")
+
+
 def _compare_errors(expected: Exception | None, actual: Exception | None) -> OutputDifference:
     if expected is not None and actual is not None and type(expected).__qualname__ == type(actual).__qualname__:
         message = "" if _wording(expected) == _wording(actual) else f"{_brief(expected)} is worded {_brief(actual)}"
@@ -229,8 +238,7 @@ def _compare_errors(expected: Exception | None, actual: Exception | None) -> Out
             return OutputDifference("error", "error", Status.DIFFERENT, message, excess=float("inf"))
         return OutputDifference("error", "error", Status.IDENTICAL, message)
     if expected is None and missing_kernel(actual):
-        message = f"the rewritten file cannot run here: no kernel for {missing_kernel(actual)}"
-        return OutputDifference("error", "error", Status.UNVERIFIED, message)
+        return OutputDifference("error", "error", Status.UNVERIFIED, _NO_KERNEL + missing_kernel(actual))
     before = "the original answers" if expected is None else f"the original raises {_brief(expected)}"
     after = "the rewritten answers" if actual is None else f"the rewritten raises {_brief(actual)}"
     return OutputDifference("error", "error", Status.DIFFERENT, f"{before}; {after}", excess=float("inf"))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from ..runtime.stand_ins import patching
 from .adapters import ModelAdapter
 from .run import Run
 from .shares import elsewhere, split
@@ -17,6 +18,8 @@ from .statistics import Status
 from .surface import compare_surfaces
 from .through_buckets import PADDED, ThroughBuckets
 from .verdict import CaseResult, Verdict, output_verdicts, without_errors
+
+STOOD_IN = "with stand-ins for what has no kernel here"
 
 Progress = Callable[[str, int, int], None]
 """Called before each case with its id, its number from 1 on, and how many there are."""
@@ -38,6 +41,9 @@ def verify(
     batch_buckets: Sequence[int] = (),
 ) -> Verdict:
     """Check that a rewritten file answers as the original does. Both are executed.
+
+    Inside of `rewriter.stand_ins()` all of this rests on stand-ins, and the verdict says so: in the note of every case
+    and in `environment`.
 
     Every case runs on the original in eager mode, on the rewritten file with its compiled methods bypassed, and on the
     rewritten file as it is. Both have the same small random weights.
@@ -87,7 +93,7 @@ def verify(
                 break
         for other in begun:
             run.take(other.result())
-    results = [run.results[case.id] for case in run.cases if case.id in run.results]
+    results = [_told(run.results[case.id]) for case in run.cases if case.id in run.results]
     not_padded = {"buckets": "no call was padded"} if through and not any(PADDED in r.note for r in results) else {}
     return Verdict(
         original=run.original,
@@ -105,6 +111,13 @@ def verify(
         environment=_environment(),
         seconds=round(time.perf_counter() - began, 3),
     )
+
+
+def _told(result: CaseResult) -> CaseResult:
+    """Say of a case that it rests on stand-ins, where they are in place."""
+    if not patching.in_place():
+        return result
+    return replace(result, note="; ".join(filter(None, (STOOD_IN, result.note))))
 
 
 def _vacuous(results: list[CaseResult]) -> dict[str, str]:
@@ -149,8 +162,10 @@ def _lighter(result: CaseResult) -> CaseResult:
 def _environment() -> dict[str, str]:
     import mindspore
 
+    stood_in = {"stand_ins": f"{len(patching.missing())} calls of mindspore"} if patching.in_place() else {}
     return {
         "mindspore": str(mindspore.__version__),
         "device": str(mindspore.get_context("device_target")),
         "python": platform.python_version(),
+        **stood_in,
     }

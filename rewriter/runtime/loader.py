@@ -248,6 +248,15 @@ def _imported_roots(path: Path) -> set[str]:
     return roots
 
 
+def require_mindspore() -> None:
+    """Make sure that there is a MindSpore.
+
+    Raises:
+        MissingDependency: There is none.
+    """
+    _require("mindspore", "mindspore")
+
+
 def _require(module: str, install: str) -> None:
     if module not in sys.modules and importlib.util.find_spec(module) is None:
         raise MissingDependency(

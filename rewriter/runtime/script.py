@@ -14,7 +14,7 @@ from ..errors import RewriterError
 from . import hook
 
 
-def run(script: str | Path, arguments: Sequence[str], modules: Sequence[str]) -> None:
+def run(script: str | Path, arguments: Sequence[str], modules: Sequence[str], *, stand_ins: bool = False) -> None:
     """Run a script as `python script.py arguments…` does, with the import hook installed. For a process of its own.
 
     What the script exits with is what the process exits with. An exception that it lets through is printed with the
@@ -24,10 +24,12 @@ def run(script: str | Path, arguments: Sequence[str], modules: Sequence[str]) ->
     Args:
         script: A Python file.
         arguments: What the script finds in `sys.argv[1:]`.
-        modules: Modules and packages to rewrite; see `rewriter.runtime.hook.install`.
+        modules: Modules and packages to rewrite; see `rewriter.runtime.hook.install`. May be empty.
+        stand_ins: Put stand-ins in the place of what has no kernel here; see `rewriter.runtime.stand_ins`.
 
     Raises:
         RewriterError: There is no such script, or the hook cannot be installed for a module.
+        MissingDependency: Stand-ins are asked for, and there is no MindSpore.
         SystemExit: The script raised it, or an exception that nothing caught.
     """
     path = Path(script).absolute()
@@ -40,9 +42,23 @@ def run(script: str | Path, arguments: Sequence[str], modules: Sequence[str]) ->
     sys.argv = [str(script), *arguments]
     if not getattr(sys.flags, "safe_path", False):
         sys.path[0] = str(path.resolve().parent)  # as Python has it; ours held the folder of the command `rewriter`
-    finder = hook.install(modules)
+    finder = hook.install(modules) if modules else None
+    if stand_ins:
+        _stand_in()
     _execute(source, str(path))
-    _say_when_idle(finder)
+    if finder is not None:
+        _say_when_idle(finder)
+
+
+def _stand_in() -> None:
+    """Put the stand-ins in place for good: what the script leaves to be done at its end needs them, too."""
+    from . import loader
+    from .stand_ins import patching
+
+    loader.require_mindspore()
+    names = patching.put_in_place()
+    counted = f"{len(names)} calls" if names else "no call: every kernel is there"
+    print(f"rewriter: stand-ins for {counted}", file=sys.stderr)
 
 
 def _execute(source: bytes, path: str) -> None:

@@ -145,6 +145,9 @@ class TestNothingIsLost:
             ("--strict",),
             ("--check", "--verify"),
             ("--check", "--bench"),
+            ("--stand-ins",),
+            ("--stand-ins", "--verify", "--bench"),
+            ("--stand-ins", "--measure"),
         ],
     )
     def test_options_that_contradict_each_other(self, cli, toy, options):

@@ -35,6 +35,29 @@ def test_a_module_that_there_is_not(process, script):
     assert run.out == ""
 
 
+def test_stand_ins_are_there_until_the_end_of_the_script(process, script):
+    """Nothing is rewritten then but what is named, so that no library needs to be there. The twin runs without them."""
+    script.write_text(
+        "import atexit\nfrom mindspore.mint import arange\n"
+        "atexit.register(lambda: print(arange(4)))\nprint(arange(3))\n",
+        encoding="utf-8",
+    )
+    run = process("-m", "rewriter", "run", "--stand-ins", script)
+    assert (run.code, run.out) == (0, "[0 1 2]\n[0 1 2 3]\n"), run.err
+    assert "rewriter: stand-ins for " in run.err
+    assert "Traceback" not in run.err
+    run = process("-m", "rewriter", "run", "--module", "idle", script)
+    assert run.code == 1
+    assert "kernel" in run.err
+
+
+def test_stand_ins_need_mindspore(process, script, without):
+    run = process("-m", "rewriter", "run", "--stand-ins", script, prelude=without("mindspore"))
+    assert run.code == 2
+    assert "mindspore is not installed" in run.err
+    assert "Traceback" not in run.err
+
+
 def test_a_script_that_needs_no_mindspore_runs_without_it(process, script, without):
     run = process("-m", "rewriter", "run", "--module", "idle", script, "0", prelude=without("mindspore", "mindnlp"))
     assert run.code == 0, run.err

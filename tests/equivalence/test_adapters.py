@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import rewriter
 from rewriter.equivalence import verify
 from rewriter.equivalence.adapters import ModelAdapter, find_adapter, forward_of, model_classes
 from rewriter.equivalence.cases import GRADIENTS, RELOAD, TRAIN, Case
 from rewriter.equivalence.clip_like import ClipLike
 from rewriter.equivalence.statistics import Status
 from rewriter.equivalence.text_like import TextLike
+from rewriter.errors import RewriterError
 from rewriter.runtime import loader
+from rewriter.runtime.stand_ins.kernels import settle
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,16 +163,16 @@ def test_a_class_whose_original_answers_nothing_is_unverified(check):
 
 def test_a_kernel_that_the_twin_lacks_is_no_difference_and_no_proof(check):
     """As in a twin for another device. MindSpore may report it again at the next call, which is not to blame."""
-    verdict = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half", "gradients", "plain"])
+    verdict = check(("/ 2", "/ 2 + mindspore.mint.trace(x)"), cases=["half", "gradients", "plain"])
     assert statuses(verdict) == {"plain": "identical", "half": "unverified", "gradients": "identical"}
     half = next(case for case in verdict.cases if case.id == "half")
-    assert "no kernel for Arange" in half.modes[0].differences[0].message
+    assert "no kernel for TraceExt" in half.modes[0].differences[0].message
     assert verdict.status is Status.UNVERIFIED
 
 
 def test_a_kernel_that_both_lack_leaves_the_class_unverified(check):
-    verdict = check(both=(("/ 2", "/ 2 + mindspore.mint.arange(4)"),), cases=["half"])
-    assert verdict.cases[0].unverified == "the original cannot run here: no kernel for Arange"
+    verdict = check(both=(("/ 2", "/ 2 + mindspore.mint.trace(x)"),), cases=["half"])
+    assert verdict.cases[0].unverified == "the original cannot run here: no kernel for TraceExt"
 
 
 def test_a_stand_in_computes_the_reference_where_the_original_lacks_a_kernel(check):
@@ -179,6 +182,33 @@ def test_a_stand_in_computes_the_reference_where_the_original_lacks_a_kernel(che
     assert same.cases[0].note == "with a stand-in for Einsum, which has no kernel here"
     other = check((einsum, f"{matmul} * 1.001"), both=(("self.dense(x) / 2", einsum),), cases=["half"])
     assert statuses(other) == {"half": "different"}
+
+
+def test_stand_ins_let_a_twin_for_another_device_answer(check):
+    same = check(("/ 2", "/ 2 + 0 * mindspore.mint.arange(4)"), cases=["half", "plain"])
+    assert statuses(same) == {"plain": "identical", "half": "identical"}
+    assert {case.id: case.note for case in same.cases} == {
+        "half": "with a stand-in for Arange, which has no kernel here",
+        "plain": "",
+    }
+    other = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half"])
+    assert statuses(other) == {"half": "different"}
+
+
+def test_a_verdict_that_rests_on_stand_ins_says_so(check):
+    """A file that needs one to be loaded has no verdict without; with them each case has a note, the document too."""
+    both = (("class ToyModel", "TABLE = mindspore.mint.arange(4).asnumpy()\n\n\nclass ToyModel"),)
+    with pytest.raises(RewriterError, match="kernel"):
+        check(both=both, cases=["plain"])
+    settle()
+    with rewriter.stand_ins() as names:
+        verdict = check(both=both, cases=["plain", "wrong"])
+    assert statuses(verdict) == {"plain": "identical", "wrong": "identical"}
+    assert all("with stand-ins for what has no kernel here" in case.note for case in verdict.cases)
+    assert verdict.environment["stand_ins"] == f"{len(names)} calls of mindspore"
+    plain = check(cases=["plain"])
+    assert not plain.cases[0].note
+    assert "stand_ins" not in plain.environment
 
 
 def test_a_wrong_call_that_the_original_accepts_is_no_proof(check):
@@ -193,6 +223,17 @@ def test_a_twin_that_cannot_be_built_is_different(check):
     verdict = check(("self.config = config", "self.config = config.nothing"), cases=["plain"])
     assert verdict.status is Status.DIFFERENT
     assert "ToyModel cannot be built: AttributeError" in verdict.problems[0]
+
+
+def test_a_twin_that_cannot_be_built_for_want_of_a_kernel_is_told_of_stand_ins(check):
+    edit = ("self.config = config", "self.config = config\n        mindspore.mint.arange(4).asnumpy()")
+    verdict = check(edit, cases=["plain"])
+    assert verdict.problems == (
+        "ToyModel cannot be built: no kernel for Arange here; see --stand-ins (the original can)",
+    )
+    settle()
+    with rewriter.stand_ins():
+        assert statuses(check(edit, cases=["plain"])) == {"plain": "identical"}
 
 
 def test_a_class_that_is_gone_is_different(check):

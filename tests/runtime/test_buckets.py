@@ -17,7 +17,7 @@ import rewriter
 from models.bert import modeling_bert
 from models.clip import modeling_clip
 from models.common.modeling_outputs import ModelOutput
-from rewriter.equivalence.stand_ins import standing_in
+from rewriter import stand_ins
 from rewriter.errors import RewriterError
 from rewriter.runtime.buckets import buckets_of
 from rewriter.runtime.padding import FAMILIES
@@ -130,7 +130,7 @@ class TestBert:
 
     @pytest.mark.parametrize("kind", ["relative_key", "relative_key_query"])
     def test_relative_positions(self, kind):
-        with standing_in():  # a CPU has no kernel for Einsum
+        with stand_ins():  # a CPU has no kernel for Einsum
             check(bert(position_embedding_type=kind), padded=True, input_ids=ids(), attention_mask=LEFT)
 
     @pytest.mark.parametrize("return_dict", [True, False])
@@ -232,7 +232,7 @@ class TestDecoder:
     @pytest.mark.parametrize("kind", ["relative_key", "relative_key_query"])
     def test_relative_positions(self, kind):
         """The longest bucket would reach beyond the embeddings of distances."""
-        with standing_in():
+        with stand_ins():
             model = decoder(position_embedding_type=kind)
             _, past = step(model, ids())
             given = {"input_ids": ids(length=1), "past_key_values": past, "use_cache": True}
