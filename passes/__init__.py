@@ -28,6 +28,8 @@ def rewriter_passes() -> Iterable[Pass]:
     from .linear import Linear
     from .masks import Masks
     from .mint import MintPass
+    from .mint_helpers import MintHelpers
+    from .mint_layers import MintLayers
     from .module_loops import ModuleLoops
     from .no_del import NoDel
     from .patches import Patches
@@ -51,6 +53,8 @@ def rewriter_passes() -> Iterable[Pass]:
         Jit(),
         Linear(),
         Masks(),
+        MintHelpers(),
+        MintLayers(),
         MintPass(),
         ModuleLoops(),
         NoDel(),
