@@ -28,6 +28,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .linear import Linear
     from .masks import Masks
     from .mint import MintPass
+    from .mint_functions import MintFunctions
     from .mint_helpers import MintHelpers
     from .mint_layers import MintLayers
     from .module_loops import ModuleLoops
@@ -53,6 +54,7 @@ def rewriter_passes() -> Iterable[Pass]:
         Jit(),
         Linear(),
         Masks(),
+        MintFunctions(),
         MintHelpers(),
         MintLayers(),
         MintPass(),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
 
 import libcst as cst
 
 from rewriter import Example, Pass, PassContext, Safety
-from rewriter.tree import children, find
 
-from .devices import MEASURED
-from .own import own_definition, with_definition
+from .references import replaced
 
 _MINT = "mindspore.mint.nn."
 _NOTE = "the same layer, by operators that a CPU has"
@@ -52,6 +50,55 @@ class $name($base):
         return $ops.conv2d(input, self.weight, self.bias, self.stride, mode, padding, self.dilation, self.groups)
 '''
 
+_CONV1D = '''\
+class $name($base):
+    """Computes by an operator that a CPU has; the base class needs a kernel that it has not."""
+
+    def $forward(self, input):
+        if self.padding_mode != "zeros":
+            return super().$forward(input)
+        mode, padding = (self.padding, 0) if isinstance(self.padding, str) else ("pad", self.padding[0])
+        stride, dilation = self.stride[0], self.dilation[0]
+        return $ops.conv1d(input, self.weight, self.bias, stride, mode, padding, dilation, self.groups)
+'''
+
+_BATCH_NORM = '''\
+class $name($base):
+    """Normalizes by an operator that a CPU has, except in training; the base class needs a kernel that it has not."""
+
+    def $forward(self, input):
+        if self.training or self.running_mean is None or self.weight is None:
+            return super().$forward(input)
+        scale = self.weight / $ops.sqrt(self.running_var + self.eps)
+        shape = (1, -1) + (1,) * (input.ndim - 2)
+        return input * scale.reshape(shape) + (self.bias - self.running_mean * scale).reshape(shape)
+'''
+
+_POOLED = '''\
+class $name($base):
+    """Takes the means by an operator that a CPU has; the base class needs a kernel that it has not."""
+
+    def $forward(self, input):
+        return $ops.OPERATOR(input, self.output_size)
+'''
+
+_CROSS_ENTROPY = '''\
+class $name($base):
+    """Computes by an operator that a CPU has; the base class needs a kernel that it has not."""
+
+    def $forward(self, input, target):
+        options = self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        return $ops.cross_entropy(input, target, *options)
+'''
+
+_SQUARED_ERROR = '''\
+class $name($base):
+    """Computes by an operator that a CPU has; the base class needs a kernel that it has not."""
+
+    def $forward(self, input, target):
+        return $ops.mse_loss(input, target, self.reduction)
+'''
+
 _GELU = '''\
 class $name($base):
     """Computes by an operator that a CPU has; the base class needs a kernel that it has not."""
@@ -76,11 +123,19 @@ _LAYERS = {
     _MINT + "Conv2d": _CONV2D,
     _MINT + "GELU": _GELU,
     _MINT + "Dropout": _DROPOUT,
+    _MINT + "Conv1d": _CONV1D,
+    _MINT + "BatchNorm1d": _BATCH_NORM,
+    _MINT + "BatchNorm2d": _BATCH_NORM,
+    _MINT + "AdaptiveAvgPool1d": _POOLED.replace("OPERATOR", "adaptive_avg_pool1d"),
+    _MINT + "AdaptiveAvgPool2d": _POOLED.replace("OPERATOR", "adaptive_avg_pool2d"),
+    _MINT + "CrossEntropyLoss": _CROSS_ENTROPY,
+    _MINT + "MSELoss": _SQUARED_ERROR,
 }
 """Layer → the subclass, as `own_definition` takes it. What one does not compute itself it leaves to its base class."""
 
 _UNUSUAL = {
     _MINT + "Embedding": ("max_norm", 3, "None"),
+    _MINT + "Conv1d": ("padding_mode", 8, "'zeros'"),
     _MINT + "Conv2d": ("padding_mode", 8, "'zeros'"),
     _MINT + "Dropout": ("inplace", 1, "False"),
 }
@@ -90,14 +145,14 @@ _UNUSUAL = {
 class MintLayers(Pass):
     """Give the layers of `mint` that have no kernel on a CPU a forward method that runs there.
 
-    `mint.nn.Embedding`, `LayerNorm`, `Conv2d`, `GELU` and `Dropout` can be made on a CPU, and fail when called. Each
-    becomes a subclass of itself that comes into the file: parameters, their names and initial values, settings and
+    `mint.nn.Embedding`, `LayerNorm`, `Conv2d`, `GELU`, `Dropout` and others can be made on a CPU, and fail when called.
+    Each becomes a subclass of itself that comes into the file: parameters, their names and initial values, settings and
     `isinstance` are those of the base class. On Ascend, where mint has the faster kernels, nothing changes.
     """
 
     name = "mint-layers"
     safety = Safety.ROUNDING
-    after = ("mint-helpers", "linear", "patches")
+    after = ("mint-helpers", "functional-layers", "linear", "patches")
     before = ("mint", "flatten")
     examples = (
         Example(
@@ -179,7 +234,7 @@ class Head(nn.Cell):
     def construct(self, states):
         return self.norm(states)
 """,
-            reason="mint's own layer runs on ascend",
+            reason="mint's own runs on ascend",
         ),
         Example(
             title="padding that the operator does not know",
@@ -237,84 +292,12 @@ class Head(nn.Cell):
         if not context.mentions("mint"):
             return tree
         for layer, template in _LAYERS.items():
-            short = layer.rpartition(".")[2]
-            if context.mentions(short):
-                tree = _replaced(context, tree, layer, template, short)
+            if context.mentions(layer.rpartition(".")[2]):
+                tree = replaced(context, tree, layer, template, _NOTE, why_not=functools.partial(_why_not, layer))
         return tree
 
 
-def _replaced(context: PassContext, tree: cst.Module, layer: str, template: str, short: str) -> cst.Module:
-    """Put the subclass in the place of a layer."""
-    used = list(_uses(context, tree, layer, short))
-    if not used:
-        return tree
-    reason = _why_none(context, layer)
-    mint = {"mint": "mindspore.mint"} if "$mint" in template else {}
-    own = own_definition(context, tree, template, short, base=layer, **mint)
-    ours = {
-        part for node in tree.body if _is_named(node, own.name) and own.is_there for part in find(node, cst.CSTNode)
-    }
-    chosen: dict[cst.CSTNode, cst.CSTNode] = {}
-    for node, call in used:
-        if node in ours:
-            continue
-        if why := reason or (_why_not(call, layer) if call is not None else ""):
-            context.skipped(node, layer, why)
-        else:
-            chosen[node] = cst.Name(own.name, lpar=node.lpar, rpar=node.rpar)
-            context.rewritten(node, layer, _NOTE)
-    return with_definition(tree, own, chosen) if chosen else tree
-
-
-_Reference = cst.Name | cst.Attribute
-
-
-def _uses(
-    context: PassContext, tree: cst.CSTNode, layer: str, short: str
-) -> Iterator[tuple[_Reference, cst.Call | None]]:
-    """Yield the expressions that stand for a layer, each with the call that it makes one by."""
-    aliases = {local for local, known in context.facts.names.plain.items() if known == layer}
-    stack: list[tuple[cst.CSTNode, cst.Call | None]] = [(tree, None)]
-    while stack:
-        node, call = stack.pop()
-        if isinstance(node, (cst.Import, cst.ImportFrom, cst.Annotation)):
-            continue
-        if isinstance(node, cst.Name):
-            if node.value in aliases and context.qualified_name(node) == layer:
-                yield node, call
-            continue
-        if isinstance(node, cst.Attribute):
-            if node.attr.value == short and context.qualified_name(node) == layer:
-                yield node, call
-            else:
-                stack.append((node.value, None))
-            continue
-        if isinstance(node, cst.Call):
-            asks = isinstance(node.func, cst.Name) and node.func.value in ("isinstance", "issubclass")
-            stack.extend((arg.value, None) for arg in reversed(node.args[:1] if asks else node.args))
-            stack.append((node.func, node))
-            continue
-        if isinstance(node, cst.Comparison):
-            continue
-        stack.extend((part, None) for part in reversed(children(node)))
-
-
-def _is_named(node: cst.CSTNode, name: str) -> bool:
-    return isinstance(node, cst.ClassDef) and node.name.value == name
-
-
-def _why_none(context: PassContext, layer: str) -> str:
-    """Return why no layer of this kind can be replaced in the file; empty when they can."""
-    device = context.target.device.value
-    if device not in MEASURED:
-        return f"mint's own layer runs on {device}"
-    compared = (part for node in find(context.tree, cst.Comparison) for part in find(node, (cst.Name, cst.Attribute)))
-    if any(context.qualified_name(part) == layer for part in compared):
-        return "the file compares a type with it, and a subclass is another type"
-    return ""
-
-
-def _why_not(call: cst.Call, layer: str) -> str:
+def _why_not(layer: str, call: cst.Call) -> str:
     """Return why a layer that is made like this stays; empty when it need not."""
     if layer not in _UNUSUAL:
         return ""
