@@ -24,6 +24,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .fused_projections import FusedProjections
     from .gelu import Gelu
     from .imports import Imports
+    from .in_place import InPlace
     from .jit import Jit
     from .linear import Linear
     from .masks import Masks
@@ -51,6 +52,7 @@ def rewriter_passes() -> Iterable[Pass]:
         FusedProjections(),
         Gelu(),
         Imports(),
+        InPlace(),
         Jit(),
         Linear(),
         Masks(),

@@ -68,17 +68,18 @@ def _uses(
     context: PassContext, tree: cst.CSTNode, name: str, short: str
 ) -> Iterator[tuple[Reference, cst.Call | None]]:
     """Yield the expressions that stand for `name`, each with the call that it is called by, if it is."""
-    aliases = {local for local, known in context.facts.names.plain.items() if known == name}
+    also = {name, name.replace("mindspore.mint.nn.functional.", "mindspore.mint.functional.")}
+    aliases = {local for local, known in context.facts.names.plain.items() if known in also}
     stack: list[tuple[cst.CSTNode, cst.Call | None]] = [(tree, None)]
     while stack:
         node, call = stack.pop()
         if isinstance(node, _NOT_THERE):
             continue
         if isinstance(node, cst.Name):
-            if node.value in aliases and context.qualified_name(node) == name:
+            if node.value in aliases and context.qualified_name(node) in also:
                 yield node, call
         elif isinstance(node, cst.Attribute):
-            if node.attr.value == short and context.qualified_name(node) == name:
+            if node.attr.value == short and context.qualified_name(node) in also:
                 yield node, call
             else:
                 stack.append((node.value, None))

@@ -86,7 +86,7 @@ def torch_key(key: str) -> str:
 
 def models() -> list[Model]:
     """Return every model of the fixtures."""
-    return [*_bert(), *_clip()]
+    return [*_bert(), *_clip(), *_relatives()]
 
 
 def _random(name: str) -> np.random.Generator:
@@ -177,6 +177,37 @@ def _ended(calls: Iterable[Call]) -> Iterator[Call]:
         ids[ids == EOS] = 5
         ids[0, -1], ids[1, 4] = EOS, EOS
         yield Call(call.name, {**call.inputs, "input_ids": ids}, call.flags)
+
+
+def _relatives() -> Iterator[Model]:
+    """Yield a base model and a head of other families."""
+    roberta = {**ENCODER, "max_position_embeddings": 18, "pad_token_id": 1}
+    yield from _texts_of("roberta", "Roberta", "RobertaConfig", roberta)
+    yield from _texts_of("electra", "Electra", "ElectraConfig", {**ENCODER, "embedding_size": 16})
+    distilbert = {"vocab_size": VOCABULARY, "dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
+    distilbert |= {"max_position_embeddings": 16, "num_labels": LABELS}
+    yield from _texts_of("distilbert", "DistilBert", "DistilBertConfig", distilbert, types=False)
+    yield from _texts_of("mpnet", "MPNet", "MPNetConfig", roberta, types=False)
+    yield from _texts_of("camembert", "Camembert", "CamembertConfig", roberta)
+    yield from _texts_of("ernie", "Ernie", "ErnieConfig", ENCODER)
+    images, image = tuple(_images("images")), {**TOWER, "image_size": IMAGE, "patch_size": 8}
+    for family, name in (("vit", "ViT"), ("deit", "DeiT"), ("dinov2", "Dinov2")):
+        yield Model(family, f"{name}Model", f"{name}Config", image, images)
+        head = f"{name}ForImageClassification"
+        yield Model(family, head, f"{name}Config", {**image, "num_labels": LABELS}, images[:1])
+    yield Model("siglip", "SiglipVisionModel", "SiglipVisionConfig", image, images)
+    texts = tuple(Call(call.name, call.inputs, call.flags) for call in _texts("siglip", {}, types=False))
+    yield Model("siglip", "SiglipTextModel", "SiglipTextConfig", {**TEXT_TOWER, "projection_size": 32}, texts[:3])
+
+
+def _texts_of(
+    family: str, name: str, configuration: str, settings: Mapping[str, Any], *, types: bool = True
+) -> Iterator[Model]:
+    calls = tuple(_texts(name, {}, types=types))[:3]
+    yield Model(family, f"{name}Model", configuration, settings, calls)
+    labels = {"labels": _random(name + " labels").integers(0, LABELS, (BATCH, LENGTH))}
+    head = tuple(_texts(name, labels, deep=False))
+    yield Model(family, f"{name}ForTokenClassification", configuration, settings, head)
 
 
 def _images(name: str) -> Iterator[Call]:
