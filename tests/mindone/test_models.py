@@ -14,7 +14,7 @@ import pytest
 import transformers
 from mindone_files import FIXTURES, modeling_file
 from mindspore import Parameter, Tensor
-from small_models import drawn, models, torch_key
+from small_models import REFUSED, drawn, models, torch_key
 
 MODELS = models()
 TOLERANCE = 1e-5
@@ -85,19 +85,24 @@ def test_a_model_answers_as_pytorch_s(item, twin, stored):
         with without_graphs(module):
             plain = asked(model, call)
         check(plain, wanted)
-        if number not in (len(item.calls) - 1, len(item.calls) - 3):
+        if number < len(item.calls) - item.graphs:
             continue
         check(asked(model, call), wanted)  # how outputs are packed is learned by this one
         packed = asked(model, call)
         check(packed, wanted)
         assert type(packed) is type(plain)
         assert list(packed) == list(plain)
+        if item.family in REFUSED:
+            assert any(REFUSED[item.family] in reason for reason in refused(model))
+            continue
         assert not any(refused(model)), refused(model)
         assert any(graph.graph for _, cell in model.cells_and_names() for graph in getattr(cell, "_graphs", ()))
 
 
 @pytest.mark.parametrize(
-    "item", [one for one in MODELS if "For" not in one.name and "LMHead" not in one.name], ids=identifier
+    "item",
+    [one for one in MODELS if one.family in ("bert", "clip") and "For" not in one.name and "LMHead" not in one.name],
+    ids=identifier,
 )
 def test_keys_and_signatures_are_the_original_s(item, twin):
     """The original can be made on a CPU, not called; heads that tie a bias cannot even be made."""
@@ -152,8 +157,9 @@ def test_through_the_import_hook(tmp_path):
 
 def test_the_class_form_of_optimize(stored):
     """A model that exists keeps mint's layers; a class is built anew by the rewritten code."""
-    import rewriter
     from mindone.transformers.models.bert import modeling_bert
+
+    import rewriter
 
     item = MODELS[0]
     kind = rewriter.optimize(modeling_bert.BertModel, target="cpu")
