@@ -175,3 +175,25 @@ def test_the_original_fails_where_the_twin_answers():
     model = built(modeling_bert, MODELS[0])
     with pytest.raises(RuntimeError, match=r"[kK]ernel"):
         list(fields(asked(model, MODELS[0].calls[0])))
+
+
+@pytest.mark.parametrize("family", ["bert", "clip", "vit"])
+def test_a_second_run_changes_nothing(family):
+    import rewriter
+
+    once = rewriter.rewrite(modeling_file(family), target="cpu")
+    assert once.changed
+    assert not [site for site in once.sites if site.missing]
+    again = rewriter.rewrite(once.text, target="cpu")
+    assert not again.changed, again.diff()[:2000]
+
+
+def test_ascend_keeps_what_mint_has():
+    import rewriter
+
+    result = rewriter.rewrite(modeling_file("bert"), target="ascend")
+    assert "class LayerNorm_2" not in result.text
+    assert result.text.count("mint.nn.LayerNorm(") == modeling_file("bert").read_text().count("mint.nn.LayerNorm(")
+    assert {site.pass_name for site in result.sites if site.outcome.value == "rewritten"}.isdisjoint(
+        {"mint-layers", "mint-functions", "mint-helpers", "in-place"}
+    )
