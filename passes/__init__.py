@@ -26,10 +26,14 @@ def rewriter_passes() -> Iterable[Pass]:
     from .gelu import Gelu
     from .gelu_sigmoid import GeluSigmoid
     from .imports import Imports
+    from .in_place import InPlace
     from .jit import Jit
     from .linear import Linear
     from .masks import Masks
     from .mint import MintPass
+    from .mint_functions import MintFunctions
+    from .mint_helpers import MintHelpers
+    from .mint_layers import MintLayers
     from .module_loops import ModuleLoops
     from .no_del import NoDel
     from .patches import Patches
@@ -52,9 +56,13 @@ def rewriter_passes() -> Iterable[Pass]:
         Gelu(),
         GeluSigmoid(),
         Imports(),
+        InPlace(),
         Jit(),
         Linear(),
         Masks(),
+        MintFunctions(),
+        MintHelpers(),
+        MintLayers(),
         MintPass(),
         ModuleLoops(),
         NoDel(),

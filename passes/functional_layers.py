@@ -7,6 +7,7 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
+from .devices import MEASURED
 from .forwards import module_classes
 
 _FUNCTIONS = {
@@ -30,8 +31,20 @@ _LOSSES = {
     "mindnlp.core.nn.L1Loss": ("mindnlp.core.nn.functional.l1_loss", frozenset({"reduction"})),
     "mindnlp.core.nn.MSELoss": ("mindnlp.core.nn.functional.mse_loss", frozenset({"reduction"})),
     "mindspore.nn.CrossEntropyLoss": ("mindspore.ops.cross_entropy", _OPTIONS),
+    "mindspore.mint.nn.BCEWithLogitsLoss": (
+        "mindspore.mint.nn.functional.binary_cross_entropy_with_logits",
+        frozenset({"weight", "reduction", "pos_weight"}),
+    ),
+    "mindspore.mint.nn.CrossEntropyLoss": ("mindspore.mint.nn.functional.cross_entropy", _OPTIONS),
+    "mindspore.mint.nn.MSELoss": ("mindspore.mint.nn.functional.mse_loss", frozenset({"reduction"})),
 }
 """Layer of two tensors → (function of the same values, the keywords that they share)."""
+
+_WITH_KERNEL = {
+    "mindspore.mint.nn.functional.cross_entropy": "mindspore.ops.cross_entropy",
+    "mindspore.mint.nn.functional.mse_loss": "mindspore.ops.mse_loss",
+}
+"""What takes the place of a function that a CPU has no kernel for; the API table has it for calls of the function."""
 
 
 class FunctionalLayers(Pass):
@@ -186,6 +199,8 @@ def _kept_loss(
     if layer not in _LOSSES:
         return
     function, options = _LOSSES[layer]
+    if context.target.device.value in MEASURED:
+        function = _WITH_KERNEL.get(function, function)
     if not all(arg.keyword is not None and arg.keyword.value in options for arg in made.args):
         context.skipped(assignment, layer, "arguments that the function has no keyword for")
     elif not _is_only_called(target.value, method):

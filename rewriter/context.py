@@ -87,9 +87,13 @@ class PassContext:
         """Say that the place `node` was rewritten, and into what."""
         self._add(node, what, Outcome.REWRITTEN, note)
 
-    def skipped(self, node: cst.CSTNode, what: str, reason: str, advice: str = "") -> None:
-        """Say that the place `node` was looked at and left, why, and what the file's owner can do about it."""
-        self._add(node, what, Outcome.SKIPPED, reason, advice)
+    def skipped(self, node: cst.CSTNode, what: str, reason: str, advice: str = "", *, missing: bool = False) -> None:
+        """Say that the place `node` was looked at and left, why, and what the file's owner can do about it.
+
+        Where the target lacks what the place calls, so that the result would fail there, it is `missing`: a file with
+        such a place is not written.
+        """
+        self._add(node, what, Outcome.SKIPPED, reason, advice, missing)
 
     def use(self, qualified: str) -> str:
         """Return the text that names `qualified` in this file, arranging for an import where there is none.
@@ -102,5 +106,8 @@ class PassContext:
         """
         return self.imports.local_name(qualified, self.facts.names, self.tree)
 
-    def _add(self, node: cst.CSTNode, what: str, outcome: Outcome, reason: str, advice: str = "") -> None:
-        self.sites.append(Site(self._pass_name, self.line(node), what, outcome, reason, advice=advice))
+    def _add(
+        self, node: cst.CSTNode, what: str, outcome: Outcome, reason: str, advice: str = "", missing: bool = False
+    ) -> None:
+        line = self.line(node)
+        self.sites.append(Site(self._pass_name, line, what, outcome, reason, advice=advice, missing=missing))

@@ -74,6 +74,7 @@ class Job:
         strict: Whether anything that is rolled back is a promise that failed.
         keep_after: The passes after which the text is kept.
         limit: How many rewrites are made at most; None for all.
+        partial: Whether classes that call what the target lacks are left, rather than their whole file.
     """
 
     host: PluginHost
@@ -85,6 +86,7 @@ class Job:
     strict: bool = False
     keep_after: tuple[str, ...] = ()
     limit: int | None = None
+    partial: bool = False
 
     def check(self) -> None:
         """Make sure that the passes can run at all, before any file is touched.
@@ -127,6 +129,7 @@ class Job:
                 done=lambda report: self.host.tell("rewriter_after_pass", report=report, filename=file.name),
                 gate=gate,
                 keep_after=self.keep_after,
+                partial=self.partial,
             )
 
         limit = None if self.limit is None else Limit(self.limit)
@@ -141,6 +144,7 @@ class Job:
         if limit is not None:  # a pass that finds nothing to do may be one that came too late
             problem = problem if result.failures else ""
             note = f"stopped after {limit.made} rewrites; the last: {limit.last or 'none'}"
+        refused = refused or lacking(result, self.target.device.value)
         if refused:
             return FileOutcome(result, None, refused, note)
         if self.mode is Mode.CHECK:
@@ -172,6 +176,19 @@ class Job:
             names = ", ".join(failures)
             problems.append(f"failed: {names}" if failures else "nothing matched: no pass found a place to rewrite")
         return "; ".join(problems), ""
+
+
+def lacking(result: Result, device: str) -> str:
+    """Return why a result must not be written: it calls what the target lacks; empty when it does not."""
+    missing = [site for site in result.sites if site.missing]
+    if not missing or not result.changed:
+        return ""
+    shown = ", ".join(f"line {site.line} {site.what.removeprefix('mindspore.')}" for site in missing[:_SHOWN])
+    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    return f"left as it was: what it calls is not there for {device} ({shown}{more}); --partial leaves the classes only"
+
+
+_SHOWN = 5
 
 
 def _already(result: Result, path: Path) -> bool:

@@ -81,6 +81,7 @@ class Site:
         reason: What was done, or why nothing was.
         evidence: Why it was rolled back, if it was.
         advice: What the file's owner can change so that it is not left; empty where nothing is known.
+        missing: Whether it was left though the target lacks what it calls, so that the result would fail there.
     """
 
     pass_name: str
@@ -90,6 +91,7 @@ class Site:
     reason: str
     evidence: Evidence | None = None
     advice: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True)

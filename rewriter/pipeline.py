@@ -17,6 +17,7 @@ from .context import FileFacts, PassContext
 from .dialects import Dialect
 from .errors import RewriterError
 from .imports import ImportPlan, drop_unused
+from .lacking import with_classes_left
 from .ordering import ordered
 from .passes import Evidence, Failure, Kind, Outcome, Pass, PassReport, Safety, Site
 from .printing import printed
@@ -129,6 +130,7 @@ def run(
     done: Callable[[PassReport], None] = lambda report: None,
     gate: Gate | None = None,
     keep_after: Collection[str] = (),
+    partial: bool = False,
 ) -> Result:
     """Rewrite `source` by `passes`. Nothing of the file is executed or imported here.
 
@@ -142,6 +144,7 @@ def run(
         done: Called with a pass's report after it ran.
         gate: Asked after each pass that changed something how much of it is to stay. It may run what it is shown.
         keep_after: The passes after which the text is kept, in their reports.
+        partial: Leave each class with a place that is missing on the target (`Site.missing`) as it was.
 
     Raises:
         PassOrderError: The passes cannot be ordered.
@@ -149,7 +152,7 @@ def run(
     """
     try:
         wanted = [item for item in passes if target.scope is Scope.MODEL or item.scope is not Scope.MODEL]
-        return _run(source, ordered(wanted), target, dialects, standalone, progress, done, gate, keep_after)
+        return _run(source, ordered(wanted), target, dialects, standalone, progress, done, gate, keep_after, partial)
     except RecursionError:
         raise RewriterError(f"{source.name}: an expression or block is nested too deeply") from None
 
@@ -164,6 +167,7 @@ def _run(
     done: Callable[[PassReport], None],
     gate: Gate | None,
     keep_after: Collection[str],
+    partial: bool,
 ) -> Result:
     # A gate runs models, which leave cycles behind.
     with collector_paused() if gate is None else contextlib.nullcontext():
@@ -171,10 +175,10 @@ def _run(
         if gate is not None:
             data, reports = _run_all(sequence, facts, progress, done, keep_after, check_each=True, gate=gate)
             return Result(source, data, facts.dialect, target, tuple(reports))
-        data, reports = _run_all(sequence, facts, progress, done, keep_after, check_each=False)
+        data, reports = _run_all(sequence, facts, progress, done, keep_after, check_each=False, partial=partial)
         if not is_python(data):  # a pass wrote nonsense: find out which, and do without it
             facts.imports = ImportPlan()
-            data, reports = _run_all(sequence, facts, progress, done, keep_after, check_each=True)
+            data, reports = _run_all(sequence, facts, progress, done, keep_after, check_each=True, partial=partial)
     return Result(source, data, facts.dialect, target, tuple(reports))
 
 
@@ -192,6 +196,7 @@ def _run_all(
     *,
     check_each: bool,
     gate: Gate | None = None,
+    partial: bool = False,
 ) -> tuple[bytes, list[PassReport]]:
     tree, reports = facts.source.tree, []
     for index, item in enumerate(sequence):
@@ -206,6 +211,8 @@ def _run_all(
             report = replace(report, text=_render(tree, facts))
         reports.append(report)
         done(report)
+    if partial:
+        tree, reports = with_classes_left(tree, reports, facts)
     return _render(tree, facts), reports
 
 

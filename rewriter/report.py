@@ -271,7 +271,7 @@ def _file_document(outcome: FileOutcome, *, with_diff: bool) -> dict[str, Any]:
 
 def _site_document(site: Site) -> dict[str, Any]:
     document = {**asdict(site), "outcome": site.outcome.value}
-    for name in ("evidence", "advice"):
+    for name in ("evidence", "advice", "missing"):
         if not document[name]:
             del document[name]
     return document

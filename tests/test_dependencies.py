@@ -24,7 +24,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 CORE = [Requirement(text) for text in PROJECT["dependencies"]]
-TEST = [Requirement(text) for text in PROJECT["optional-dependencies"]["test"]]
+MINDNLP = [Requirement(text) for text in PROJECT["optional-dependencies"]["mindnlp"]]
+MINDONE = [Requirement(text) for text in PROJECT["optional-dependencies"]["mindone"]]
+_TEST = [Requirement(text) for text in PROJECT["optional-dependencies"]["test"]]
+TEST = [*MINDNLP, *(one for one in _TEST if one.name != PROJECT["name"])]
+"""The tests' own, with those of the extra that the tests' includes."""
 PEERS = [Requirement(text) for text in PROJECT["optional-dependencies"]["peers"]]
 CHARTS = [Requirement(text) for text in PROJECT["optional-dependencies"]["charts"]]
 CLUSTERS = [Requirement(text) for name in ("dask", "ray") for text in PROJECT["optional-dependencies"][name]]
@@ -124,30 +128,31 @@ def test_it_is_needed(requirement):
     if requirement.name == "pytest-xdist" and " -n " in PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]:
         return
     pinned = [part for part in requirement.specifier if part.operator in ("==", "<", "<=", "~=")]
-    others = [one.name for one in CORE if canonicalize_name(requirement.name) in needed_by(one.name)]
+    others = [one.name for one in CORE + MINDNLP if canonicalize_name(requirement.name) in needed_by(one.name)]
     assert pinned, f"{requirement} is not used"
     assert others, f"{requirement} is not used, and nothing requires it"
 
 
-PINS = {"datasets", "pyarrow", "pandas"}
-"""Of mindnlp's requirements; see the comment in pyproject.toml."""
+def test_the_tests_bring_mindnlp():
+    """So the README's command goes on to run all tests but those of mindone, which needs an environment of its own."""
+    assert [one.extras for one in _TEST if one.name == PROJECT["name"]] == [{"mindnlp"}]
 
 
-@pytest.mark.parametrize("requirement", [one for one in CORE if one.name not in PINS], ids=str)
+@pytest.mark.parametrize("requirement", CORE, ids=str)
 def test_what_the_package_needs_is_not_for_tests_only(requirement):
     """A core dependency is one of the code that is installed."""
     assert any(import_names(requirement.name) & imported(folder) for folder in ("rewriter", "passes"))
 
 
 def test_what_the_package_imports_is_declared():
-    declared = {name for requirement in CORE + CHARTS + CLUSTERS for name in import_names(requirement.name)}
+    declared = {name for requirement in CORE + MINDNLP + CHARTS + CLUSTERS for name in import_names(requirement.name)}
     for folder in ("rewriter", "passes"):
         foreign = imported(folder) - sys.stdlib_module_names - OWN - declared
         assert not foreign, f"{folder}/ imports {sorted(foreign)}, which pyproject.toml does not declare"
 
 
 def test_what_the_rest_imports_is_declared():
-    every = {name for requirement in CORE + TEST + PEERS for name in import_names(requirement.name)}
+    every = {name for requirement in CORE + TEST + MINDONE + PEERS for name in import_names(requirement.name)}
     for folder in ("models", "tests", "examples"):
         own = {path.stem for path in (ROOT / folder).rglob("*.py")} | OWN | {folder}
         foreign = imported(folder) - sys.stdlib_module_names - own - every

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 
 import libcst as cst
 
@@ -12,6 +13,7 @@ from rewriter.tree import replace
 from .arguments import Unmapped, plan
 from .calls import Found, calls, writes_in_place
 from .examples import EXAMPLES
+from .kernels import load_kernels
 from .render import code, given, rewritten_call
 from .table import Row, Table, load
 from .tensors import Tensors
@@ -56,6 +58,7 @@ class _Rewritten:
 class _Skipped:
     what: str
     reason: str
+    missing: bool = False
 
 
 _Outcome = _Rewritten | _Skipped | None
@@ -65,7 +68,7 @@ def _tell(context: PassContext, call: cst.Call, outcome: _Outcome) -> None:
     if isinstance(outcome, _Rewritten):
         context.rewritten(call, outcome.what, outcome.note)
     elif isinstance(outcome, _Skipped) and context.line(call):  # what other passes wrote is no site of the file
-        context.skipped(call, outcome.what, outcome.reason)
+        context.skipped(call, outcome.what, outcome.reason, missing=outcome.missing)
 
 
 class _Work:
@@ -97,8 +100,12 @@ class _Work:
             lacks = self._mint_lacks(name)
             if not lacks:
                 return None
+            missing = self._fails(name)
             if row is None:
-                return _Skipped(name, f"{_short(name)} {lacks}, and the API table has nothing in its place")
+                reason = f"{_short(name)} {lacks}, and the API table has nothing in its place"
+                return _Skipped(name, reason, missing)
+            outcome = self._replaced(found, row, list(found.call.args))
+            return replace_fields(outcome, missing=missing) if isinstance(outcome, _Skipped) else outcome
         if row is not None:
             return self._replaced(found, row, list(found.call.args))
         if refusal is not None:
@@ -107,10 +114,21 @@ class _Work:
             return _Skipped(name, "the API table has no row for it")
         return None
 
+    def _fails(self, name: str) -> bool:
+        """Tell whether a call of mint's fails on the target in plain Python, which each graph runs as first."""
+        known = self.table.api[name].cpu if name in self.table.api else load_kernels().evidence(name)
+        on_cpu = self.context.target.device in (Device.CPU, Device.PORTABLE)
+        return on_cpu and known in ("no kernel", "no eager kernel")
+
     def _mint_lacks(self, name: str) -> str:
         api = self.table.api.get(name)
         if api is None:
-            return "" if self.context.target.device is Device.ASCEND else "is not known to run there"
+            if self.context.target.device is Device.ASCEND:
+                return ""
+            known = load_kernels().evidence(name)
+            if known.startswith("no "):
+                return f"has {known} on a CPU"
+            return "" if known and self.context.target.device is Device.CPU else "is not known to run there"
         return api.lacks(self.context.target.device, self.context.target.mindspore)
 
     def _by_method(self, found: Found, func: cst.Attribute) -> _Outcome:

@@ -77,6 +77,10 @@ def command(
             help="Write only what is proved to compute the same; what is not is rolled back (runs both files).",
         ),
     ] = False,
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Leave classes that call what the target lacks, rather than their whole file."),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="With --verify: exit 1 when anything was rolled back.")
     ] = False,
@@ -133,6 +137,9 @@ def command(
     Several files end in a table: rewritten, partly (with the line of what blocks the rest) or left. Many are rewritten
     in parallel, unless they are to be verified. One file that fails does not stop the others.
 
+    A file that calls what the target lacks, where nothing can take its place, is left as it was, and the place named;
+    with --partial the class around it is left.
+
     Exit codes: 0 all were rewritten, or had been before; 1 nothing to rewrite was found, a pass asked for did nothing,
     a result could not be proved, --strict and a rollback, or --check found work (with --check, none is 0); 2 usage, an
     input that cannot be read, or a place that cannot be written. The worst of all files counts.
@@ -176,8 +183,11 @@ def command(
         plan = _plan(model, size, batch, length, rounds, threads, measure=measure, bench=bench)
         choices = choose(plugin, no_plugin, passes, target, mindspore, scope, dynamic, capture)
         _refuse_unproved(choices.target, verify=verify)
+        if partial and verify:
+            raise RewriterError("--partial and --verify exclude each other", hint="Verify the result afterwards.")
         kept = tuple(print_after or ())
         job = Job(choices.host, choices.passes, choices.target, mode, output, choices.asked, strict, kept, bisect_limit)
+        job = replace(job, partial=partial)
         job.check()
         files = _files(inputs, output, report)
         instruments = _instruments(job, len(files), report, timing=timing, verify=verify)

@@ -184,6 +184,7 @@ def _rewrite(data: bytes, original: Path, package: str, recipe: Recipe) -> tuple
     """Return the rewritten bytes, or none of them and the reason."""
     from .. import api, pipeline, plugins
     from .. import source as source_layer
+    from ..job import lacking
 
     host = plugins.load(recipe.plugin_files)
     passes = api.select(host, recipe.passes)
@@ -199,6 +200,8 @@ def _rewrite(data: bytes, original: Path, package: str, recipe: Recipe) -> tuple
         return b"", error.message
     for failure in result.failures:
         _logger.warning("%s: pass '%s' failed and was left out: %s", original, failure.pass_name, failure.error)
+    if refused := lacking(result, recipe.target):
+        return b"", refused
     if result.changed:
         return result.data, ""
     if result.failures:

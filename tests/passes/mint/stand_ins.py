@@ -62,6 +62,15 @@ def _randn(*size: Any, generator: Any = None, dtype: Any = None, device: Any = N
     return _tensor(np.random.randn(*size), dtype or mindspore.float32)
 
 
+def _rand(*size: Any, generator: Any = None, dtype: Any = None, device: Any = None) -> Tensor:
+    size = tuple(size[0]) if isinstance(size[0], (tuple, list)) else size
+    return _tensor(np.random.rand(*size), dtype or mindspore.float32)
+
+
+def _mm(input: Tensor, mat2: Tensor) -> Tensor:
+    return _tensor(_array(input) @ _array(mat2))
+
+
 def _tril(input: Tensor, diagonal: int = 0) -> Tensor:
     return _tensor(np.tril(_array(input), diagonal))
 
@@ -265,6 +274,7 @@ class _Conv2d(mindspore.mint.nn.Conv2d):
 EAGER: dict[str, Callable[..., Any]] = {
     M + "full": _full, M + "arange": _arange, M + "ones_like": _ones_like, M + "zeros_like": _zeros_like,
     M + "full_like": _full_like, M + "randn": _randn, M + "tril": _tril, M + "stack": _stack,
+    M + "rand": _rand, M + "mm": _mm,
     M + "index_select": _index_select, M + "repeat_interleave": _repeat_interleave, M + "argmax": _argmax,
     M + "argmin": _argmin, M + "topk": _topk, M + "norm": _norm, M + "var": _var, M + "std": _std,
     M + "logsumexp": _logsumexp, M + "cumsum": _cumsum, M + "outer": _outer, M + "baddbmm": _baddbmm,
@@ -283,7 +293,17 @@ def _graph_full_like(input, fill_value, *, dtype=None):
 
 
 def _graph_randn(*size, generator=None, dtype=None, device=None):
+    size = size[0] if isinstance(size[0], tuple) else size
     return ops.standard_normal(size).astype(mindspore.float32 if dtype is None else dtype)
+
+
+def _graph_rand(*size, generator=None, dtype=None, device=None):
+    size = size[0] if isinstance(size[0], tuple) else size
+    return ops.standard_normal(size).astype(mindspore.float32 if dtype is None else dtype)
+
+
+def _graph_mm(input, mat2):
+    return ops.matmul(input, mat2)
 
 
 def _graph_tril(input, diagonal=0):
@@ -425,6 +445,7 @@ class _GraphConv2d(mindspore.mint.nn.Conv2d):
 
 
 GRAPH: dict[str, Callable[..., Any]] = {
+    M + "rand": _graph_rand, M + "mm": _graph_mm,
     M + "full_like": _graph_full_like, M + "randn": _graph_randn, M + "tril": _graph_tril, M + "stack": _graph_stack,
     M + "index_select": _graph_index_select, M + "repeat_interleave": _graph_repeat_interleave,
     M + "argmin": _graph_argmin, M + "norm": _graph_norm, M + "var": _graph_var, M + "std": _graph_std,

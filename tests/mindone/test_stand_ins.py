@@ -1,13 +1,11 @@
 """mindone's own modeling files on this device, under stand-ins: they answer as `transformers` does in PyTorch.
 
-mindone needs an environment of its own, beside one with mindnlp: `pip install mindone==0.5.0 transformers==4.57.1`, and
-there `pytest --noconftest -n 0 tests/runtime/test_stand_ins_on_mindone.py`. `make_mindone_fixture.py` made the answers.
+`tests/fixtures/make_mindone_originals_fixture.py` made the answers.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -22,9 +20,6 @@ import pytest
 from mindspore import Tensor
 
 import rewriter
-
-if importlib.util.find_spec("mindone") is None:
-    pytest.skip("mindone is not installed; it cannot share an environment with mindnlp", allow_module_level=True)
 
 STORED = np.load(Path(__file__).parents[1] / "fixtures" / "mindone_outputs.npz")
 MODELS = json.loads(STORED["index"].tobytes())
@@ -41,7 +36,7 @@ def standing_in():
 
 
 def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Draw a weight as `make_mindone_fixture.py` does."""
+    """Draw a weight as `make_mindone_originals_fixture.py` does."""
     drawn = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape) / 10
     return (drawn + (1 if "norm" in name.lower() and name.endswith("weight") else 0)).astype(np.float32)
 
