@@ -35,6 +35,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .query_scale import QueryScale
     from .scale import Scale
     from .slices import Slices
+    from .tries import Tries
     from .whole_graph import WholeGraph
 
     return (
@@ -59,6 +60,7 @@ def rewriter_passes() -> Iterable[Pass]:
         QueryScale(),
         Scale(),
         Slices(),
+        Tries(),
         WholeGraph(),
     )
 

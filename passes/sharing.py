@@ -1,0 +1,187 @@
+"""Which changes in place nobody else sees: `x *= y` where no other name may hold the tensor that `x` is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import libcst as cst
+
+from rewriter.dataflow import maybe_assigned, parameter_names, target_names
+from rewriter.tree import children, find
+
+_Object = tuple[object, bool]
+"""What one place of a method made: by the place, and whether it is older than what the place made last."""
+_Held = frozenset[_Object]
+_State = dict[str, _Held]
+_NOTHING: _Held = frozenset()
+_MODULE = "<module>"
+"""Stands for all that the module holds."""
+_NO_TENSOR = ("shape", "ndim", "dtype")
+_NO_TENSORS = ("p", "training", "dim", "axis", "keepdim", "dtype")
+"""Keywords of functions that take numbers, flags and types."""
+_UNKNOWN = (cst.Try, cst.TryStar, cst.While, cst.Match, cst.With, cst.NamedExpr, cst.FunctionDef, cst.ClassDef, cst.Lambda)
+_DISPLAYS = (cst.Tuple, cst.List)
+
+
+def unshared_changes(method: cst.FunctionDef, self_: str) -> frozenset[cst.AugAssign]:
+    """Return the statements `x op= y` of a method before which nothing but the name `x` holds what `x` is.
+
+    A call may hand on each of its arguments, and may keep one in another; arithmetic makes a new tensor. Of what one
+    place makes in a loop, the last one is told from the earlier ones (Balakrishnan and Reps, recency abstraction, 2006).
+    """
+    if next(find(method.body, _UNKNOWN), None) is not None:
+        return frozenset()
+    body = [item for item in method.body.body if isinstance(item, cst.BaseStatement)]
+    sharing = _Sharing(self_, frozenset(parameter_names(method)) | maybe_assigned(body))
+    state = {name: frozenset([(name, True)]) for name in parameter_names(method)}
+    sharing.block(body, state)
+    return frozenset(node for node, alone in sharing.alone.items() if alone)
+
+
+class _Sharing:
+    def __init__(self, self_: str, names: frozenset[str]) -> None:
+        self.self_ = self_
+        self.names = names - {self_}
+        self.alone: dict[cst.AugAssign, bool] = {}
+        self.jumps: list[_State] = []
+
+    def block(self, statements: Iterable[cst.CSTNode], state: _State | None) -> _State | None:
+        """Return who holds what after `statements`; None where their end is not reached."""
+        for statement in statements:
+            if state is not None:
+                state = self.statement(statement, state)
+        return state
+
+    def statement(self, node: cst.CSTNode, state: _State) -> _State | None:
+        if isinstance(node, cst.SimpleStatementLine):
+            return self.block(node.body, state)
+        if isinstance(node, (cst.Return, cst.Raise)):
+            return None
+        if isinstance(node, (cst.Break, cst.Continue)):
+            self.jumps.append(dict(state))
+            return None
+        if isinstance(node, cst.If):
+            self.value(node.test, state)
+            other = dict(state)
+            body = self.block(node.body.body, state)
+            if node.orelse is None:
+                return _joined(body, other)
+            orelse = node.orelse if isinstance(node.orelse, cst.If) else None
+            last = self.statement(orelse, other) if orelse else self.block(node.orelse.body.body, other)
+            return _joined(body, last)
+        if isinstance(node, cst.For):
+            return self.loop(node, state)
+        if isinstance(node, cst.AugAssign):
+            self.change(node, state)
+        elif isinstance(node, cst.Assign):
+            held = self.value(node.value, state)
+            for target in node.targets:
+                self.bind(target.target, held, state)
+        elif isinstance(node, cst.AnnAssign):
+            if node.value is not None:
+                self.bind(node.target, self.value(node.value, state), state)
+        else:
+            for part in children(node):
+                self.value(part, state)
+        return state
+
+    def loop(self, node: cst.For, state: _State) -> _State:
+        held = self.value(node.iter, state)
+        outer, self.jumps = self.jumps, []
+        while True:
+            before = dict(state)
+            # What was made until now is older than all that the body makes from here on.
+            inside = {name: frozenset((maker, True) for maker, _ in own) for name, own in state.items()}
+            self.bind(node.target, held, inside)
+            for one in (self.block(node.body.body, inside), *self.jumps):
+                state = _joined(state, one) or state
+            self.jumps = []
+            if state == before:
+                break
+        self.jumps = outer
+        if node.orelse is not None:
+            return _joined(self.block(node.orelse.body.body, dict(state)), state) or state
+        return state
+
+    def change(self, node: cst.AugAssign, state: _State) -> None:
+        """Note whether anything else holds what `x op= y` changes."""
+        held = self.value(node.value, state)
+        if not isinstance(node.target, cst.Name):
+            self.bind(node.target, held, state)
+            return
+        name = node.target.value
+        own = state.get(name, _NOTHING)
+        from_outside = not own or any(isinstance(maker, str) for maker, _ in own)
+        others = frozenset().union(*(state[other] for other in state if other != name))
+        self.alone[node] = self.alone.get(node, True) and not from_outside and not own & others
+        if isinstance(node.value, _DISPLAYS):
+            state[name] = own | held
+
+    def bind(self, target: cst.CSTNode, held: _Held, state: _State) -> None:
+        """Let a target hold something; what `x[0] = y` and `x.a = y` put away, all of `x` holds."""
+        for name in target_names(target):
+            state[name] = held
+        for part in find(target, (cst.Subscript, cst.Attribute)):
+            for name in {item.value for item in find(part, cst.Name)} & ({*state} | {self.self_}):
+                key = _MODULE if name == self.self_ else name
+                state[key] = state.get(key, _NOTHING) | held
+
+    def value(self, node: cst.CSTNode, state: _State) -> _Held:
+        """Return what the value of an expression may be or hold."""
+        if isinstance(node, cst.Name):
+            return state.get(node.value, frozenset([(node.value, True)]))
+        if isinstance(node, (cst.Integer, cst.Float, cst.SimpleString)):
+            return _NOTHING
+        if isinstance(node, cst.Attribute):
+            held = self.value(node.value, state)  # also of `self`, which may hold anything
+            return _NOTHING if node.attr.value in _NO_TENSOR else held
+        if isinstance(node, cst.Subscript):
+            for part in node.slice:
+                self.value(part, state)
+            return self.value(node.value, state)
+        if isinstance(node, cst.Call):
+            return self.call(node, state)
+        if isinstance(node, cst.BinaryOperation):
+            sides = self.value(node.left, state) | self.value(node.right, state)
+            collects = isinstance(node.left, _DISPLAYS) or isinstance(node.right, _DISPLAYS)
+            return sides if collects else self.made_by(node, state)
+        if isinstance(node, (cst.Comparison, cst.UnaryOperation)):
+            for part in children(node):
+                self.value(part, state)
+            return self.made_by(node, state)
+        return _NOTHING.union(*(self.value(part, state) for part in children(node)))
+
+    def call(self, node: cst.Call, state: _State) -> _Held:
+        held = _NOTHING
+        names = set()
+        receiver = node.func.value if isinstance(node.func, cst.Attribute) else None
+        given = [arg.value for arg in node.args if not (arg.keyword and arg.keyword.value in _NO_TENSORS)]
+        if receiver is not None and self.is_local(receiver):
+            given.append(receiver)
+        for item in given:
+            held |= self.value(item, state)
+            names |= {item.value} if isinstance(item, cst.Name) else set()
+        for name in names & {*state}:
+            state[name] |= held
+        made = self.made_by(node, state)
+        return frozenset((maker, is_old or maker is node) for maker, is_old in held) | made
+
+    def is_local(self, node: cst.CSTNode) -> bool:
+        """Tell whether a method is called on what the method around it has, and not on the module, a part of it, or `ops`."""
+        while isinstance(node, (cst.Attribute, cst.Subscript)):
+            node = node.value
+        return not isinstance(node, cst.Name) or node.value in self.names
+
+    def made_by(self, node: cst.CSTNode, state: _State) -> _Held:
+        """Return what a place makes; what it made before is old from now on."""
+        for name, held in state.items():
+            if (node, False) in held:
+                state[name] = held - {(node, False)} | {(node, True)}
+        return frozenset([(node, False)])
+
+
+def _joined(one: _State | None, other: _State | None) -> _State | None:
+    """Return who may hold what, where two ways meet."""
+    if one is None or other is None:
+        return other if one is None else one
+    return {name: one.get(name, _NOTHING) | other.get(name, _NOTHING) for name in {*one, *other}}
