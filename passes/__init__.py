@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 @hookimpl
 def rewriter_passes() -> Iterable[Pass]:
     """Return every built-in pass."""
+    from .counts import Counts
     from .define_names import DefineNames
     from .einsum import Einsum
     from .expand import Expand
@@ -30,6 +31,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .mint import MintPass
     from .module_loops import ModuleLoops
     from .no_del import NoDel
+    from .partials import Partials
     from .patches import Patches
     from .products import Products
     from .query_scale import QueryScale
@@ -39,6 +41,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .whole_graph import WholeGraph
 
     return (
+        Counts(),
         DefineNames(),
         Einsum(),
         Expand(),
@@ -55,6 +58,7 @@ def rewriter_passes() -> Iterable[Pass]:
         MintPass(),
         ModuleLoops(),
         NoDel(),
+        Partials(),
         Patches(),
         Products(),
         QueryScale(),
