@@ -31,6 +31,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .mint import MintPass
     from .module_loops import ModuleLoops
     from .no_del import NoDel
+    from .no_grad import NoGrad
     from .partials import Partials
     from .patches import Patches
     from .products import Products
@@ -58,6 +59,7 @@ def rewriter_passes() -> Iterable[Pass]:
         MintPass(),
         ModuleLoops(),
         NoDel(),
+        NoGrad(),
         Partials(),
         Patches(),
         Products(),
