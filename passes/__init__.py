@@ -34,6 +34,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .no_grad import NoGrad
     from .partials import Partials
     from .patches import Patches
+    from .procedures import Procedures
     from .products import Products
     from .query_scale import QueryScale
     from .scale import Scale
@@ -62,6 +63,7 @@ def rewriter_passes() -> Iterable[Pass]:
         NoGrad(),
         Partials(),
         Patches(),
+        Procedures(),
         Products(),
         QueryScale(),
         Scale(),

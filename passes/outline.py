@@ -27,6 +27,7 @@ from .forwards import (
     self_attribute,
     self_name,
 )
+from .procedures import changing_calls
 from .sharing import unshared_changes
 from .stays import Stays
 
@@ -113,6 +114,7 @@ def outline_forwards(
     """
     changes: Outlined = {}
     seen: set[str] = set()
+    unseen = next(changing_calls(context), None)
     for owner in module_classes(context):
         again = owner.node.name.value in seen  # it may derive from the other one, and share its methods
         seen.add(owner.node.name.value)
@@ -125,6 +127,10 @@ def outline_forwards(
         try:
             if again:
                 raise CannotOutline("an earlier class has the same name", "Rename one of the two.")
+            if unseen is not None:
+                helper = unseen.helper.name.value
+                why = f"line {context.line(unseen.statement)}: `{helper}` changes `{unseen.given}` in place"
+                raise CannotOutline(why, "Return the changed tensor, and bind it to the name again.")
             name = _flat_name(owner, forward, context)
             region = region_of(forward, found)
         except CannotOutline as why:
@@ -219,7 +225,7 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     unsure = tuple((_first_binding(prologue, name), name) for name in sorted(live - surely))
     inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
     bound = surely_assigned(region, frozenset(inputs)) or frozenset()
-    _check_mutation(region, _numbers(body) - frozenset(parameters), lambda: unshared_changes(forward, self_))
+    _check_mutation(region, _numbers(body) - frozenset(parameters), lambda: unshared_changes(forward))
     undefined = tuple(name for name in outputs if name not in bound)
     return Region(start, stop, tuple(dict.fromkeys(inputs)), tuple(outputs), undefined, unsure)
 
@@ -385,7 +391,7 @@ def _asked_of_configuration(call: cst.BaseExpression, self_: str) -> str:
 def _check_mutation(
     region: Sequence[cst.BaseStatement],
     numbers: frozenset[str],
-    unshared: Callable[[], frozenset[cst.AugAssign]],
+    unshared: Callable[[], frozenset[cst.CSTNode]],
 ) -> None:
     """Refuse changes in place, but of numbers, and of objects that nobody else holds.
 

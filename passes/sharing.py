@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import libcst as cst
 
 from rewriter.dataflow import maybe_assigned, parameter_names, target_names
 from rewriter.tree import children, find
+
+from .forwards import self_name
 
 _Object = tuple[object, bool]
 """What one place of a method made: by the place, and whether it is older than what the place made last."""
@@ -19,12 +21,21 @@ _MODULE = "<module>"
 _NO_TENSOR = ("shape", "ndim", "dtype")
 _NO_TENSORS = ("p", "training", "dim", "axis", "keepdim", "dtype")
 """Keywords of functions that take numbers, flags and types."""
+_MAKERS = frozenset({"zeros", "ones", "full", "empty", "arange", "new_zeros", "new_ones", "new_full", "new_empty"})
+"""What makes a tensor of numbers of its own, whatever it is called with and on."""
+_VIEWS = frozenset({"view", "reshape", "flatten", "permute", "transpose", "swapaxes", "squeeze", "unsqueeze", "expand"})
+"""Methods of a tensor that are called with sizes and axes."""
 _UNKNOWN = (cst.Try, cst.TryStar, cst.While, cst.Match, cst.With, cst.NamedExpr, cst.FunctionDef, cst.ClassDef, cst.Lambda)
 _DISPLAYS = (cst.Tuple, cst.List)
 
 
-def unshared_changes(method: cst.FunctionDef, self_: str) -> frozenset[cst.AugAssign]:
-    """Return the statements `x op= y` of a method before which nothing but the name `x` holds what `x` is.
+def unshared_changes(method: cst.FunctionDef) -> frozenset[cst.CSTNode]:
+    """Return the statements `x op= y` of a method before which nothing but the name `x` holds what `x` is."""
+    return unshared(method, {})
+
+
+def unshared(method: cst.FunctionDef, statements: Mapping[cst.Expr, str]) -> frozenset[cst.CSTNode]:
+    """Return those of `statements`, too, before which nothing but the name that they are given with holds what it is.
 
     A call may hand on each of its arguments, and may keep one in another; arithmetic makes a new tensor. Of what one
     place makes in a loop, the last one is told from the earlier ones (Balakrishnan and Reps, recency abstraction, 2006).
@@ -32,17 +43,18 @@ def unshared_changes(method: cst.FunctionDef, self_: str) -> frozenset[cst.AugAs
     if next(find(method.body, _UNKNOWN), None) is not None:
         return frozenset()
     body = [item for item in method.body.body if isinstance(item, cst.BaseStatement)]
-    sharing = _Sharing(self_, frozenset(parameter_names(method)) | maybe_assigned(body))
+    sharing = _Sharing(self_name(method) or "", frozenset(parameter_names(method)) | maybe_assigned(body), statements)
     state = {name: frozenset([(name, True)]) for name in parameter_names(method)}
     sharing.block(body, state)
     return frozenset(node for node, alone in sharing.alone.items() if alone)
 
 
 class _Sharing:
-    def __init__(self, self_: str, names: frozenset[str]) -> None:
+    def __init__(self, self_: str, names: frozenset[str], watched: Mapping[cst.Expr, str]) -> None:
         self.self_ = self_
         self.names = names - {self_}
-        self.alone: dict[cst.AugAssign, bool] = {}
+        self.watched = watched
+        self.alone: dict[cst.CSTNode, bool] = {}
         self.jumps: list[_State] = []
 
     def block(self, statements: Iterable[cst.CSTNode], state: _State | None) -> _State | None:
@@ -81,6 +93,8 @@ class _Sharing:
             if node.value is not None:
                 self.bind(node.target, self.value(node.value, state), state)
         else:
+            if isinstance(node, cst.Expr) and node in self.watched:
+                self.note(node, self.watched[node], state)
             for part in children(node):
                 self.value(part, state)
         return state
@@ -110,18 +124,24 @@ class _Sharing:
             self.bind(node.target, held, state)
             return
         name = node.target.value
+        self.note(node, name, state)
+        if isinstance(node.value, _DISPLAYS):
+            state[name] = state.get(name, _NOTHING) | held
+
+    def note(self, node: cst.CSTNode, name: str, state: _State) -> None:
+        """Note whether a name alone holds what it is, each time that the way comes by `node`."""
         own = state.get(name, _NOTHING)
         from_outside = not own or any(isinstance(maker, str) for maker, _ in own)
         others = frozenset().union(*(state[other] for other in state if other != name))
         self.alone[node] = self.alone.get(node, True) and not from_outside and not own & others
-        if isinstance(node.value, _DISPLAYS):
-            state[name] = own | held
 
     def bind(self, target: cst.CSTNode, held: _Held, state: _State) -> None:
         """Let a target hold something; what `x[0] = y` and `x.a = y` put away, all of `x` holds."""
         for name in target_names(target):
             state[name] = held
         for part in find(target, (cst.Subscript, cst.Attribute)):
+            if isinstance(part, cst.Subscript) and len(part.slice) > 1:
+                continue  # `x[:, 0] = y` is for tensors, which take the numbers
             for name in {item.value for item in find(part, cst.Name)} & ({*state} | {self.self_}):
                 key = _MODULE if name == self.self_ else name
                 state[key] = state.get(key, _NOTHING) | held
@@ -155,9 +175,12 @@ class _Sharing:
         held = _NOTHING
         names = set()
         receiver = node.func.value if isinstance(node.func, cst.Attribute) else None
+        name = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
         given = [arg.value for arg in node.args if not (arg.keyword and arg.keyword.value in _NO_TENSORS)]
         if receiver is not None and self.is_local(receiver):
-            given.append(receiver)
+            given = [receiver] if name in _VIEWS else [*given, receiver]
+        if name in _MAKERS:
+            given = []
         for item in given:
             held |= self.value(item, state)
             names |= {item.value} if isinstance(item, cst.Name) else set()
