@@ -1,4 +1,4 @@
-"""A block of a method as a method of its own, so that a graph can take another one in the place of what is around it."""
+"""A block of a method as a method of its own, so that a graph can do without what is around it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from .inserted import free_name
 from .outline import call_statement
 from .stays import Stays
 
-LEAVES = (cst.Return, cst.Break, cst.Continue, cst.Yield, cst.Await, cst.Global, cst.Nonlocal, cst.Del, cst.Try, cst.With)
+LEAVES = (
+    *(cst.Return, cst.Break, cst.Continue, cst.Yield, cst.Await),
+    *(cst.Global, cst.Nonlocal, cst.Del, cst.Try, cst.With),
+)
 """What does not do in another method what it does where it stands."""
 SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda, cst.GeneratorExp)
 _FRAME = {f"builtins.{name}" for name in ("locals", "dir", "vars", "eval", "exec")}
@@ -100,7 +103,9 @@ def with_call(
     return method.with_changes(body=method.body.with_changes(body=body))
 
 
-def new_method(name: str, self_: str, inputs: Sequence[str], body: Sequence[cst.CSTNode]) -> cst.FunctionDef:
+def new_method(
+    name: str, self_: str, inputs: Sequence[str], body: Sequence[cst.BaseStatement | cst.BaseSmallStatement]
+) -> cst.FunctionDef:
     """Return a method with a body, to stand behind another one."""
     head = f"def {name}({', '.join((self_, *inputs))}):\n    pass\n"
     method = cst.ensure_type(cst.parse_statement(head), cst.FunctionDef)

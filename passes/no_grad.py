@@ -16,7 +16,7 @@ _NO_GRAD = ("mindnlp.core.no_grad", "mindnlp.core.autograd.no_grad")
 
 
 class NoGrad(Pass):
-    """Move what `with no_grad()` computes into a method of its own; in a graph, no gradient goes through its results."""
+    """Move what `with no_grad()` computes into a method of its own; a graph stops gradients behind it."""
 
     name = "no-grad"
     safety = Safety.EXACT
@@ -95,7 +95,7 @@ class Positions(nn.Module):
         """Look at every method of every module class but `__init__`."""
         if not context.mentions("no_grad("):
             return context.tree
-        changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]] = {}
+        changes: dict[cst.CSTNode, cst.FlattenSentinel[cst.BaseStatement]] = {}
         for owner in module_classes(context):
             for method in owner.methods():
                 for statement in find(method.body, cst.With, into_functions=False):
@@ -122,7 +122,7 @@ def _is_no_grad(statement: cst.With, context: PassContext) -> bool:
 
 def _outlined(
     statement: cst.With, method: cst.FunctionDef, owner: ModuleClass, context: PassContext
-) -> cst.FlattenSentinel[cst.CSTNode]:
+) -> cst.FlattenSentinel[cst.BaseStatement]:
     """Return a method that calls another one in the place of `with`, and what it needs for that.
 
     Raises:

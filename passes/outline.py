@@ -284,7 +284,8 @@ def _kept_displays(node: cst.CSTNode, context: PassContext) -> Iterator[cst.CSTN
 
 
 def _only_reads(function: str) -> bool:
-    return function == "builtins.tuple" or function.startswith(("mindspore.ops.", "mindspore.mint.", "mindnlp.core.ops."))
+    framework = ("mindspore.ops.", "mindspore.mint.", "mindnlp.core.ops.")
+    return function == "builtins.tuple" or function.startswith(framework)
 
 
 def calls_for_effect(node: cst.CSTNode, self_: str) -> Iterator[cst.Expr]:

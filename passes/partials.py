@@ -108,7 +108,7 @@ class Mix(nn.Cell):
 
 def _kept(owner: ModuleClass, context: PassContext) -> set[str]:
     """Return the attributes that a class sets to a `partial`."""
-    found = set()
+    found: set[str] = set()
     for method in owner.methods():
         for assign in find(method.body, cst.Assign):
             made = assign.value

@@ -162,13 +162,13 @@ def _functions(context: PassContext) -> list[cst.FunctionDef]:
 
 def _changed(function: cst.FunctionDef) -> frozenset[str]:
     """Return the parameters of which a function changes a part: `x[0] = y`, `x[0] += y`."""
-    names = set()
-    for node in find(function.body, (cst.AssignTarget, cst.AugAssign)):
-        target = node.target
-        if isinstance(target, cst.Subscript):
-            while isinstance(target, cst.Subscript):
-                target = target.value
-            names |= target_names(target)
+    names: set[str] = set()
+    targets: list[cst.BaseExpression] = [node.target for node in find(function.body, cst.AssignTarget)]
+    for target in [*targets, *(node.target for node in find(function.body, cst.AugAssign))]:
+        part = target
+        while isinstance(part, cst.Subscript):
+            part = part.value
+        names |= target_names(part) if part is not target else set()
     return frozenset(names & set(parameter_names(function)))
 
 
@@ -182,8 +182,12 @@ def _reached(context: PassContext) -> list[cst.FunctionDef]:
         for function in by_name.pop(todo.pop(), ()):
             found.append(function)
             for call in find(function.body, cst.Call):
-                todo.append(call.func.attr.value if isinstance(call.func, cst.Attribute) else dotted_name(call.func) or "")
+                todo.append((dotted_name(call.func) or "").rpartition(".")[2] or _attribute(call))
     return found
+
+
+def _attribute(call: cst.Call) -> str:
+    return call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
 
 
 def _called(call: cst.Call, method: cst.FunctionDef) -> str:
@@ -217,6 +221,6 @@ def _why_not(helper: cst.FunctionDef, changed: frozenset[str]) -> str:
         return "the helper is for others, too"
     if next(find(helper.body, (cst.Return, cst.Yield, cst.Await, cst.FunctionDef, cst.Lambda)), None) is not None:
         return "the helper returns something"
-    if changed & maybe_assigned(body) or helper.asynchronous is not None or not isinstance(helper.body, cst.IndentedBlock):
+    if changed & maybe_assigned(body) or not isinstance(helper.body, cst.IndentedBlock):
         return "the helper binds the name to something else"
     return ""

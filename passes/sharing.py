@@ -12,7 +12,7 @@ from rewriter.tree import children, find
 from .forwards import self_name
 
 _Object = tuple[object, bool]
-"""What one place of a method made: by the place, and whether it is older than what the place made last."""
+"""What one place of a method made: by the place, and whether that was before this turn of the loop."""
 _Held = frozenset[_Object]
 _State = dict[str, _Held]
 _NOTHING: _Held = frozenset()
@@ -25,7 +25,10 @@ _MAKERS = frozenset({"zeros", "ones", "full", "empty", "arange", "new_zeros", "n
 """What makes a tensor of numbers of its own, whatever it is called with and on."""
 _VIEWS = frozenset({"view", "reshape", "flatten", "permute", "transpose", "swapaxes", "squeeze", "unsqueeze", "expand"})
 """Methods of a tensor that are called with sizes and axes."""
-_UNKNOWN = (cst.Try, cst.TryStar, cst.While, cst.Match, cst.With, cst.NamedExpr, cst.FunctionDef, cst.ClassDef, cst.Lambda)
+_UNKNOWN = (
+    *(cst.Try, cst.TryStar, cst.While, cst.Match, cst.With),
+    *(cst.NamedExpr, cst.FunctionDef, cst.ClassDef, cst.Lambda),
+)
 _DISPLAYS = (cst.Tuple, cst.List)
 
 
@@ -38,13 +41,13 @@ def unshared(method: cst.FunctionDef, statements: Mapping[cst.Expr, str]) -> fro
     """Return those of `statements`, too, before which nothing but the name that they are given with holds what it is.
 
     A call may hand on each of its arguments, and may keep one in another; arithmetic makes a new tensor. Of what one
-    place makes in a loop, the last one is told from the earlier ones (Balakrishnan and Reps, recency abstraction, 2006).
+    place makes in a loop, the last one is told from the earlier ones (Balakrishnan, Reps: Recency-abstraction, 2006).
     """
     if next(find(method.body, _UNKNOWN), None) is not None:
         return frozenset()
     body = [item for item in method.body.body if isinstance(item, cst.BaseStatement)]
     sharing = _Sharing(self_name(method) or "", frozenset(parameter_names(method)) | maybe_assigned(body), statements)
-    state = {name: frozenset([(name, True)]) for name in parameter_names(method)}
+    state: _State = {name: frozenset([(name, True)]) for name in parameter_names(method)}
     sharing.block(body, state)
     return frozenset(node for node, alone in sharing.alone.items() if alone)
 
@@ -156,19 +159,19 @@ class _Sharing:
             held = self.value(node.value, state)  # also of `self`, which may hold anything
             return _NOTHING if node.attr.value in _NO_TENSOR else held
         if isinstance(node, cst.Subscript):
-            for part in node.slice:
-                self.value(part, state)
+            for index in node.slice:
+                self.value(index, state)
             return self.value(node.value, state)
         if isinstance(node, cst.Call):
             return self.call(node, state)
         if isinstance(node, cst.BinaryOperation):
             sides = self.value(node.left, state) | self.value(node.right, state)
             collects = isinstance(node.left, _DISPLAYS) or isinstance(node.right, _DISPLAYS)
-            return sides if collects else self.made_by(node, state)
+            return sides if collects else _made_by(node)
         if isinstance(node, (cst.Comparison, cst.UnaryOperation)):
             for part in children(node):
                 self.value(part, state)
-            return self.made_by(node, state)
+            return _made_by(node)
         return _NOTHING.union(*(self.value(part, state) for part in children(node)))
 
     def call(self, node: cst.Call, state: _State) -> _Held:
@@ -177,7 +180,7 @@ class _Sharing:
         receiver = node.func.value if isinstance(node.func, cst.Attribute) else None
         name = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
         given = [arg.value for arg in node.args if not (arg.keyword and arg.keyword.value in _NO_TENSORS)]
-        if receiver is not None and self.is_local(receiver):
+        if receiver is not None and self.may_hand_on(receiver):
             given = [receiver] if name in _VIEWS else [*given, receiver]
         if name in _MAKERS:
             given = []
@@ -186,21 +189,20 @@ class _Sharing:
             names |= {item.value} if isinstance(item, cst.Name) else set()
         for name in names & {*state}:
             state[name] |= held
-        made = self.made_by(node, state)
-        return frozenset((maker, is_old or maker is node) for maker, is_old in held) | made
+        return held | _made_by(node)
 
-    def is_local(self, node: cst.CSTNode) -> bool:
-        """Tell whether a method is called on what the method around it has, and not on the module, a part of it, or `ops`."""
-        while isinstance(node, (cst.Attribute, cst.Subscript)):
-            node = node.value
-        return not isinstance(node, cst.Name) or node.value in self.names
+    def may_hand_on(self, receiver: cst.CSTNode) -> bool:
+        """Tell whether a method may return what it is called on: not the module itself, nor `ops`."""
+        root = receiver
+        while isinstance(root, (cst.Attribute, cst.Subscript)):
+            root = root.value
+        is_module = isinstance(root, cst.Name) and root.value == self.self_
+        return receiver is not root if is_module else not isinstance(root, cst.Name) or root.value in self.names
 
-    def made_by(self, node: cst.CSTNode, state: _State) -> _Held:
-        """Return what a place makes; what it made before is old from now on."""
-        for name, held in state.items():
-            if (node, False) in held:
-                state[name] = held - {(node, False)} | {(node, True)}
-        return frozenset([(node, False)])
+
+def _made_by(node: cst.CSTNode) -> _Held:
+    """Return what a place makes; in a turn of a loop, the way comes by it once."""
+    return frozenset([(node, False)])
 
 
 def _joined(one: _State | None, other: _State | None) -> _State | None:

@@ -17,8 +17,8 @@ from .stays import Stays
 class Tries(Pass):
     """Move what a `try` computes into a method of its own, where its handlers only raise another error.
 
-    STRICT refuses `try`. A graph takes the method alone: what goes wrong there goes wrong again in plain Python, where the
-    handlers are.
+    STRICT refuses `try`. A graph takes the method alone: what goes wrong there goes wrong again in plain Python, where
+    the handlers are.
     """
 
     name = "tries"
@@ -96,7 +96,7 @@ class Boxes(nn.Cell):
         """Look at every method of every module class but `__init__`."""
         if not context.mentions("try:", "try :"):
             return context.tree
-        changes: dict[cst.CSTNode, cst.CSTNode | cst.FlattenSentinel[cst.CSTNode]] = {}
+        changes: dict[cst.CSTNode, cst.FlattenSentinel[cst.BaseStatement]] = {}
         for owner in module_classes(context):
             for method in owner.methods():
                 for statement in find(method.body, cst.Try, into_functions=False):
@@ -117,7 +117,7 @@ class Boxes(nn.Cell):
 
 def _outlined(
     statement: cst.Try, method: cst.FunctionDef, owner: ModuleClass, context: PassContext
-) -> cst.FlattenSentinel[cst.CSTNode]:
+) -> cst.FlattenSentinel[cst.BaseStatement]:
     """Return a method that calls another one in the place of `try`, and what it needs for that.
 
     Raises:

@@ -77,9 +77,10 @@ def find(rewritten: ModuleType, original: ModuleType) -> list[CompiledMethod]:
             if isinstance(value, (staticmethod, classmethod)):
                 continue  # they name what they hold by the same attribute
             plain = getattr(value, "__wrapped__", None)
-            if callable(value) and plain is not None and not hasattr(getattr(before, name, None), "__wrapped__"):
-                if not _stands_for(owner, name, value, plain):
-                    found.append(CompiledMethod(owner, name, value, plain))
+            if plain is None or not callable(value) or _stands_for(owner, name, value, plain):
+                continue
+            if not hasattr(getattr(before, name, None), "__wrapped__"):
+                found.append(CompiledMethod(owner, name, value, plain))
     return found
 
 
