@@ -47,6 +47,7 @@ def unshared(method: cst.FunctionDef, statements: Mapping[cst.Expr, str]) -> fro
         return frozenset()
     body = [item for item in method.body.body if isinstance(item, cst.BaseStatement)]
     sharing = _Sharing(self_name(method) or "", frozenset(parameter_names(method)) | maybe_assigned(body), statements)
+    sharing.find_collections(method)
     state: _State = {name: frozenset([(name, True)]) for name in parameter_names(method)}
     sharing.block(body, state)
     return frozenset(node for node, alone in sharing.alone.items() if alone)
@@ -57,8 +58,18 @@ class _Sharing:
         self.self_ = self_
         self.names = names - {self_}
         self.watched = watched
+        self.collections = frozenset[str]()
         self.alone: dict[cst.CSTNode, bool] = {}
         self.jumps: list[_State] = []
+
+    def find_collections(self, method: cst.FunctionDef) -> None:
+        """Learn which names are ever bound to a tuple or a list, as far as the method shows."""
+        known = None
+        while known != self.collections:
+            known = self.collections
+            assigns = [node for node in find(method.body, cst.Assign) if self.collects(node.value)]
+            names = (target_names(target.target) for node in assigns for target in node.targets)
+            self.collections = known.union(*names)
 
     def block(self, statements: Iterable[cst.CSTNode], state: _State | None) -> _State | None:
         """Return who holds what after `statements`; None where their end is not reached."""
@@ -108,8 +119,8 @@ class _Sharing:
         while True:
             before = dict(state)
             # What was made until now is older than all that the body makes from here on.
-            inside = {name: frozenset((maker, True) for maker, _ in own) for name, own in state.items()}
-            self.bind(node.target, held, inside)
+            inside = {name: _aged(own) for name, own in state.items()}
+            self.bind(node.target, _aged(held), inside)
             for one in (self.block(node.body.body, inside), *self.jumps):
                 state = _joined(state, one) or state
             self.jumps = []
@@ -145,9 +156,13 @@ class _Sharing:
         for part in find(target, (cst.Subscript, cst.Attribute)):
             if isinstance(part, cst.Subscript) and len(part.slice) > 1:
                 continue  # `x[:, 0] = y` is for tensors, which take the numbers
-            for name in {item.value for item in find(part, cst.Name)} & ({*state} | {self.self_}):
-                key = _MODULE if name == self.self_ else name
-                state[key] = state.get(key, _NOTHING) | held
+            self.keep(part, held, state)
+
+    def keep(self, place: cst.CSTNode, held: _Held, state: _State) -> None:
+        """Let what an expression names hold something, too."""
+        for name in _roots(place) & {*state, self.self_}:
+            key = _MODULE if name == self.self_ else name
+            state[key] = state.get(key, _NOTHING) | held
 
     def value(self, node: cst.CSTNode, state: _State) -> _Held:
         """Return what the value of an expression may be or hold."""
@@ -166,8 +181,7 @@ class _Sharing:
             return self.call(node, state)
         if isinstance(node, cst.BinaryOperation):
             sides = self.value(node.left, state) | self.value(node.right, state)
-            collects = isinstance(node.left, _DISPLAYS) or isinstance(node.right, _DISPLAYS)
-            return sides if collects else _made_by(node)
+            return sides if self.collects(node) else _made_by(node)
         if isinstance(node, (cst.Comparison, cst.UnaryOperation)):
             for part in children(node):
                 self.value(part, state)
@@ -176,20 +190,28 @@ class _Sharing:
 
     def call(self, node: cst.Call, state: _State) -> _Held:
         held = _NOTHING
-        names = set()
         receiver = node.func.value if isinstance(node.func, cst.Attribute) else None
-        name = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
+        method = node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
         given = [arg.value for arg in node.args if not (arg.keyword and arg.keyword.value in _NO_TENSORS)]
         if receiver is not None and self.may_hand_on(receiver):
-            given = [receiver] if name in _VIEWS else [*given, receiver]
-        if name in _MAKERS:
+            given = [receiver] if method in _VIEWS else [*given, receiver]
+        if method in _MAKERS:
             given = []
         for item in given:
             held |= self.value(item, state)
-            names |= {item.value} if isinstance(item, cst.Name) else set()
-        for name in names & {*state}:
-            state[name] |= held
+        for item in given:
+            self.keep(item, held, state)
         return held | _made_by(node)
+
+    def collects(self, node: cst.BaseExpression) -> bool:
+        """Tell whether an expression may be a tuple or a list, of which arithmetic makes a longer one."""
+        if isinstance(node, cst.BinaryOperation):
+            return self.collects(node.left) or self.collects(node.right)
+        if isinstance(node, cst.Subscript):
+            return len(node.slice) == 1 and isinstance(node.slice[0].slice, cst.Slice)
+        if isinstance(node, cst.Name):
+            return node.value in self.collections
+        return isinstance(node, _DISPLAYS)
 
     def may_hand_on(self, receiver: cst.CSTNode) -> bool:
         """Tell whether a method may return what it is called on: not the module itself, nor `ops`."""
@@ -198,6 +220,21 @@ class _Sharing:
             root = root.value
         is_module = isinstance(root, cst.Name) and root.value == self.self_
         return receiver is not root if is_module else not isinstance(root, cst.Name) or root.value in self.names
+
+
+def _roots(node: cst.CSTNode) -> frozenset[str]:
+    """Return the names of which an expression is a part, or which it puts together."""
+    if isinstance(node, _DISPLAYS):
+        return frozenset().union(*(_roots(item.value) for item in node.elements))
+    while isinstance(node, (cst.Attribute, cst.Subscript)):
+        if isinstance(node, cst.Attribute) and node.attr.value in _NO_TENSOR:
+            return frozenset()
+        node = node.value
+    return target_names(node) if isinstance(node, cst.Name) else frozenset()
+
+
+def _aged(held: _Held) -> _Held:
+    return frozenset((maker, True) for maker, _ in held)
 
 
 def _made_by(node: cst.CSTNode) -> _Held:

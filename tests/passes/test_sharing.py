@@ -65,6 +65,10 @@ SHARED = {
     "a dictionary": "x = given + 1\ncache['x'] = x\nx *= mask\nreturn x",
     "what a layer may return": "x = given + 1\ny = self.norm(x)\nx *= mask\nreturn x, y",
     "what a layer may keep in a cache": "x = given + 1\ny = self.norm(x, cache) + 0\nx *= mask\nreturn x",
+    "what it is taken from": "kept = (given + 1, given + 2)\nfor x in kept:\n    x *= mask\nreturn kept",
+    "a tuple of two": "x = given + 1\nkept = (x,)\nmore = (given,)\nkept = kept + more\nx *= mask\nreturn kept",
+    "a list of a list": "x = given + 1\ncache = ([], [])\ny = self.norm(x, cache[0]) + 0\nx *= mask\nreturn cache",
+    "a list of the module": "x = given + 1\nself.kept.append(x)\nx *= mask\nreturn y",
     "kept in the turn before": """
         kept = ()
         x = given + 1
@@ -131,6 +135,9 @@ SIMPLE = st.one_of(
     st.builds("{} *= {}".format, NAMES, NAMES),
     st.builds("kept = kept + ({},)".format, NAMES),
     st.builds("{} = kept[-1]".format, NAMES),
+    st.builds("for {} in kept:\n    {} *= {}".format, NAMES, NAMES, NAMES),
+    st.just("kept = kept + kept[:1]"),
+    st.just("kept = self.start_of(kept) + ()"),
     st.just("if self.flag():\n    continue"),
 )
 
@@ -161,6 +168,9 @@ class Module:
 
     def start(self) -> Box:
         return Box(2)
+
+    def start_of(self, kept: tuple[Box, ...]) -> tuple[Box, ...]:
+        return kept[:2]
 
     def same(self, value: Box) -> Box:
         return value
