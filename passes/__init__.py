@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 @hookimpl
 def rewriter_passes() -> Iterable[Pass]:
     """Return every built-in pass."""
+    from .branches import Branches
     from .counts import Counts
     from .define_names import DefineNames
     from .einsum import Einsum
@@ -43,6 +44,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .whole_graph import WholeGraph
 
     return (
+        Branches(),
         Counts(),
         DefineNames(),
         Einsum(),
