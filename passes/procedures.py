@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import libcst as cst
 
@@ -134,6 +135,8 @@ def changing_calls(context: PassContext) -> Iterator[ChangingCall]:
             for statement in find(method.body, cst.Expr)
             if isinstance(statement.value, cst.Call) and (name := _called(statement.value, method)) in helpers
         }
+        if not statements:
+            continue
         given = {node: _given(node, *helpers[name]) for node, name in statements.items()}
         alone = unshared(method, {node: name for node, name in given.items() if name})
         for node, name in statements.items():
@@ -160,6 +163,7 @@ def _functions(context: PassContext) -> list[cst.FunctionDef]:
     return [*functions, *(method for owner in module_classes(context) for method in owner.methods())]
 
 
+@lru_cache(maxsize=1024)  # three passes ask
 def _changed(function: cst.FunctionDef) -> frozenset[str]:
     """Return the parameters of which a function changes a part: `x[0] = y`, `x[0] += y`."""
     names: set[str] = set()
