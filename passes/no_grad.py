@@ -107,7 +107,8 @@ class Positions(nn.Module):
                             raise Stays("a second `with` in one method", "Write a method for each.")
                         changes[method] = _outlined(statement, method, owner, context)
                     except Stays as why:
-                        context.skipped(statement, what, str(why), why.advice)
+                        is_forward = method.name.value == context.dialect.forward
+                        context.skipped(statement, what, str(why), why.advice if is_forward else "")
                     else:
                         context.rewritten(statement, what, "a graph stops gradients behind it")
         return replace(context.tree, changes)

@@ -108,7 +108,8 @@ class Boxes(nn.Cell):
                             raise Stays("a second `try`", "Write a method for each.")
                         changes[method] = _outlined(statement, method, owner, context)
                     except Stays as why:
-                        advice = why.advice or "Ask beforehand for what may go wrong."
+                        is_forward = method.name.value == context.dialect.forward
+                        advice = (why.advice or "Ask beforehand for what may go wrong.") if is_forward else ""
                         context.skipped(statement, what, str(why), advice)
                     else:
                         context.rewritten(statement, what, "its handlers stay outside of a graph")
