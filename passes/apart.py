@@ -10,7 +10,7 @@ from rewriter import PassContext
 from rewriter.dataflow import captured, live_before, maybe_assigned, parameter_names, surely_assigned
 from rewriter.tree import dotted_name, find, identifiers
 
-from .forwards import ModuleClass, self_attribute, self_name
+from .forwards import ModuleClass, self_name
 from .inserted import free_name
 from .outline import call_statement
 from .stays import Stays
@@ -27,7 +27,7 @@ _COMMENT = "# The graph compiler looks through a wrapper by this attribute, and 
 
 def computes(block: cst.BaseSuite, self_: str) -> bool:
     """Tell whether a block calls anything of its module."""
-    return any(self_attribute(call.func, self_) or _is_part(call.func, self_) for call in find(block, cst.Call))
+    return any(_is_part(call.func, self_) for call in find(block, cst.Call))
 
 
 def _is_part(node: cst.CSTNode, self_: str) -> bool:
