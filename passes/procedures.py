@@ -142,6 +142,8 @@ def changing_calls(context: PassContext) -> Iterator[ChangingCall]:
         for node, name in statements.items():
             helper, changed = helpers[name]
             why = _why_not(helper, changed)
+            if sum(function.name.value == name for function in _functions(context)) > 1:
+                why = "several functions have its name"
             if not why and not given[node]:
                 why = "what is changed has no name there"
             if not why and node not in alone:
@@ -197,7 +199,9 @@ def _attribute(call: cst.Call) -> str:
 def _called(call: cst.Call, method: cst.FunctionDef) -> str:
     """Return the name of the function of the file, or of the module, that a call calls."""
     if isinstance(call.func, cst.Name):
-        return call.func.value
+        body = [item for item in method.body.body if isinstance(item, cst.BaseStatement)]
+        is_local = call.func.value in maybe_assigned(body) | set(parameter_names(method))
+        return "" if is_local else call.func.value
     return self_attribute(call.func, self_name(method) or "") or ""
 
 

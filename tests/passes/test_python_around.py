@@ -87,7 +87,8 @@ X = np.linspace(-1, 1, 16, dtype=np.float32).reshape(4, 4)
 
 
 def text_of(step: str, head: str = HEAD) -> str:
-    return head + textwrap.indent(textwrap.dedent(step).strip("\n"), "    ") + "\n"
+    step, _, other = textwrap.dedent(step).strip("\n").partition("\n\n\n")
+    return head + textwrap.indent(step, "    ") + "\n" + (f"\n\n{other}\n" if other else "")
 
 
 @pytest.fixture(params=STEPS)
@@ -182,6 +183,14 @@ TWINS = {
         "def step(self, x, at):\n    self._hide(x)\n    return x\n\ndef _hide(self, x):\n    x[:, 0] = 0",
         "procedures",
         "another name may hold",
+    ),
+    "a helper of another class has its name": (
+        "def step(self, x, at):\n    x = x + 1\n    self._hide(x)\n    return x\n\n"
+        "def _hide(self, x):\n    x[:, 0] = 0\n\n\n"
+        "class Other(nn.Module):\n    def forward(self, x):\n        return x\n\n"
+        "    def _hide(self, x):\n        return x",
+        "procedures",
+        "several functions",
     ),
     "keywords for a partial": ("def step(self, x, at):\n    return self.mix((x,), out=None)", "partials", "plain"),
 }
