@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 @hookimpl
 def rewriter_passes() -> Iterable[Pass]:
     """Return every built-in pass."""
+    from .branches import Branches
+    from .counts import Counts
     from .broadcasts import Broadcasts
     from .define_names import DefineNames
     from .einsum import Einsum
@@ -36,14 +38,20 @@ def rewriter_passes() -> Iterable[Pass]:
     from .mint_layers import MintLayers
     from .module_loops import ModuleLoops
     from .no_del import NoDel
+    from .no_grad import NoGrad
+    from .partials import Partials
     from .patches import Patches
+    from .procedures import Procedures
     from .products import Products
     from .query_scale import QueryScale
     from .scale import Scale
     from .slices import Slices
+    from .tries import Tries
     from .whole_graph import WholeGraph
 
     return (
+        Branches(),
+        Counts(),
         Broadcasts(),
         DefineNames(),
         Einsum(),
@@ -66,11 +74,15 @@ def rewriter_passes() -> Iterable[Pass]:
         MintPass(),
         ModuleLoops(),
         NoDel(),
+        NoGrad(),
+        Partials(),
         Patches(),
+        Procedures(),
         Products(),
         QueryScale(),
         Scale(),
         Slices(),
+        Tries(),
         WholeGraph(),
     )
 

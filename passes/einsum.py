@@ -42,6 +42,26 @@ class Scores(nn.Cell):
 """,
         ),
         Example(
+            title="the operands in a tuple",
+            before="""\
+from mindnlp.core import nn, ops
+
+
+class Scores(nn.Module):
+    def forward(self, query, boxes):
+        return ops.einsum("bnid,bijd->bnij", (query, boxes))
+""",
+            after="""\
+from mindnlp.core import nn, ops
+
+
+class Scores(nn.Module):
+    def forward(self, query, boxes):
+        return ops.matmul(query.permute(1, 0, 2, 3).unsqueeze(-2), boxes.permute(0, 1, 3, 2)).squeeze(-2).permute(1, \
+0, 2, 3)
+""",
+        ),
+        Example(
             title="an equation that is not written out",
             before="""\
 from mindspore import nn, ops
@@ -91,6 +111,10 @@ class _Plan:
 
 def _product(call: cst.Call) -> cst.BaseExpression:
     arguments = [arg.value for arg in call.args]
+    if len(arguments) == 2 and isinstance(arguments[1], cst.Tuple):
+        elements = arguments[1].elements
+        if all(isinstance(item, cst.Element) for item in elements):
+            arguments[1:] = [item.value for item in elements]
     if any(arg.star or arg.keyword is not None for arg in call.args) or len(arguments) != 3:
         raise NotAProduct("not an equation and two operands")
     equation, left, right = arguments

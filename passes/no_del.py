@@ -12,7 +12,10 @@ from .forwards import module_classes
 
 
 class NoDel(Pass):
-    """Drop `del name` in the methods of a module, which STRICT refuses; the names go when the method returns."""
+    """Drop `del name` in the methods of a module, which STRICT refuses; the names go when the method returns.
+
+    Where a comment stands above it, or nothing else in its block, the name is bound to None.
+    """
 
     name = "no-del"
     safety = Safety.EXACT
@@ -37,6 +40,31 @@ from mindspore import nn
 class Layer(nn.Cell):
     def construct(self, x):
         y = x + 1
+        return y
+""",
+        ),
+        Example(
+            title="a comment stays above what takes its place",
+            before="""\
+from mindspore import nn
+
+
+class Layer(nn.Cell):
+    def construct(self, x):
+        y = x + 1
+        # not needed any more
+        del x
+        return y
+""",
+            after="""\
+from mindspore import nn
+
+
+class Layer(nn.Cell):
+    def construct(self, x):
+        y = x + 1
+        # not needed any more
+        x = None
         return y
 """,
         ),
@@ -84,15 +112,20 @@ class Layer(nn.Cell):
             what = cst.Module([]).code_for_node(statement)
             if not _only_names(statement.target):
                 context.skipped(line, what, "deletes a part of an object, not a name")
-            elif kept == 1:
-                context.skipped(line, what, "it is the only statement of its block")
+            elif kept == 1 or any(above.comment is not None for above in line.leading_lines):
+                targets = [cst.AssignTarget(name) for name in _names(statement.target)]
+                changes[statement] = cst.Assign(targets, cst.Name("None"), semicolon=statement.semicolon)
+                context.rewritten(line, what, "bound to None")
             else:
-                if any(above.comment is not None for above in line.leading_lines):
-                    context.skipped(line, what, "a comment stands above it")
-                    continue
                 kept -= 1
                 changes[line] = cst.RemovalSentinel.REMOVE
                 context.rewritten(line, what, "dropped")
+
+
+def _names(target: cst.CSTNode) -> list[cst.Name]:
+    """Return the names that a `del` has, each by itself."""
+    parts = [part.value for part in target.elements] if isinstance(target, (cst.Tuple, cst.List)) else [target]
+    return [cst.Name(part.value) for part in parts if isinstance(part, cst.Name)]
 
 
 def _only_names(target: cst.CSTNode) -> bool:

@@ -27,6 +27,8 @@ from .forwards import (
     self_attribute,
     self_name,
 )
+from .procedures import changing_calls
+from .sharing import unshared_changes
 from .stays import Stays
 
 _MUTATORS = {
@@ -112,6 +114,7 @@ def outline_forwards(
     """
     changes: Outlined = {}
     seen: set[str] = set()
+    unseen = next(changing_calls(context), None)
     for owner in module_classes(context):
         again = owner.node.name.value in seen  # it may derive from the other one, and share its methods
         seen.add(owner.node.name.value)
@@ -124,6 +127,10 @@ def outline_forwards(
         try:
             if again:
                 raise CannotOutline("an earlier class has the same name", "Rename one of the two.")
+            if unseen is not None:
+                helper = unseen.helper.name.value
+                why = f"line {context.line(unseen.statement)}: `{helper}` changes `{unseen.given}` in place"
+                raise CannotOutline(why, "Return the changed tensor, and bind it to the name again.")
             name = _flat_name(owner, forward, context)
             region = region_of(forward, found)
         except CannotOutline as why:
@@ -218,7 +225,7 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     unsure = tuple((_first_binding(prologue, name), name) for name in sorted(live - surely))
     inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
     bound = surely_assigned(region, frozenset(inputs)) or frozenset()
-    _check_mutation(region, _numbers(body) - frozenset(parameters))
+    _check_mutation(region, _numbers(body) - frozenset(parameters), lambda: unshared_changes(forward))
     undefined = tuple(name for name in outputs if name not in bound)
     return Region(start, stop, tuple(dict.fromkeys(inputs)), tuple(outputs), undefined, unsure)
 
@@ -251,7 +258,7 @@ def _in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
 
 def _may_join(statement: cst.BaseStatement, self_: str, context: PassContext) -> bool:
     """Tell whether a statement beside it can go into the graph with it: it binds names, and no more."""
-    if not maybe_assigned([statement]) or next(find(statement, (cst.Dict, cst.List, cst.Set)), None) is not None:
+    if not maybe_assigned([statement]) or next(_kept_displays(statement, context), None) is not None:
         return False
     if next(calls_for_effect(statement, self_), None) is not None:
         return False
@@ -260,6 +267,25 @@ def _may_join(statement: cst.BaseStatement, self_: str, context: PassContext) ->
     except CannotOutline:
         return False
     return True
+
+
+def _kept_displays(node: cst.CSTNode, context: PassContext) -> Iterator[cst.CSTNode]:
+    """Yield the lists, sets and dictionaries that are written out, but not those that go when they have been read.
+
+    These are indices, `x[:, [0, 2]]`, and arguments of the framework and of `tuple`.
+    """
+    if isinstance(node, (cst.Dict, cst.List, cst.Set)):
+        yield node
+    elif isinstance(node, cst.Call) and _only_reads(context.qualified_name(node.func) or ""):
+        return
+    elif not isinstance(node, cst.SubscriptElement):
+        for part in children(node):
+            yield from _kept_displays(part, context)
+
+
+def _only_reads(function: str) -> bool:
+    framework = ("mindspore.ops.", "mindspore.mint.", "mindnlp.core.ops.")
+    return function == "builtins.tuple" or function.startswith(framework)
 
 
 def calls_for_effect(node: cst.CSTNode, self_: str) -> Iterator[cst.Expr]:
@@ -363,8 +389,12 @@ def _asked_of_configuration(call: cst.BaseExpression, self_: str) -> str:
     return str(values[1].evaluated_value) if is_off else ""
 
 
-def _check_mutation(region: Sequence[cst.BaseStatement], numbers: frozenset[str]) -> None:
-    """Refuse changes in place, but of numbers, and of objects that the region makes and nothing else in it refers to.
+def _check_mutation(
+    region: Sequence[cst.BaseStatement],
+    numbers: frozenset[str],
+    unshared: Callable[[], frozenset[cst.CSTNode]],
+) -> None:
+    """Refuse changes in place, but of numbers, and of objects that nobody else holds.
 
     In a graph such a statement binds a new value: whoever holds the old object sees no change.
     """
@@ -385,7 +415,9 @@ def _check_mutation(region: Sequence[cst.BaseStatement], numbers: frozenset[str]
                 _refuse_change(update.target.value, own)
             elif not isinstance(update.value, cst.Tuple):
                 is_count = isinstance(update.value, cst.Integer)  # a tensor added would make it a tensor
-                _refuse_change(update.target, own | numbers if is_count else own)
+                known = own | numbers if is_count else own
+                if reads(update.target) - known and update not in unshared():
+                    _refuse_change(update.target, known)
 
 
 def _own_objects(region: Sequence[cst.BaseStatement]) -> frozenset[str]:
@@ -459,7 +491,7 @@ def _outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.F
     self_ = self_name(forward) or "self"
     body = [statement for statement in forward.body.body if isinstance(statement, cst.BaseStatement)]
     moved = body[region.start : region.stop]
-    call = _call_statement(region, name, self_)
+    call = call_statement(name, self_, region.inputs, region.outputs)
     lead = list(getattr(moved[0], "leading_lines", ()))
     blank = []
     while lead and lead[0].comment is None:
@@ -480,21 +512,39 @@ def _outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.F
     return new_forward, flat
 
 
-def _call_statement(region: Region, name: str, self_: str) -> cst.SimpleStatementLine:
-    left = ", ".join(region.outputs) if len(region.outputs) > 1 else f"({region.outputs[0]},)"
-    right = f"{self_}.{name}({', '.join(region.inputs)})"
-    room = _LINE_LENGTH - 2 * len(_INDENT)
+def call_statement(
+    name: str, self_: str, inputs: Sequence[str], outputs: Sequence[str], level: int = 2
+) -> cst.SimpleStatementLine:
+    """Return `a, b = self.name(x, y)`, laid out over several lines where one is too short.
+
+    Args:
+        name: The method.
+        self_: What the method around it calls its module.
+        inputs: The names that it hands on.
+        outputs: The names that it binds.
+        level: How deep it will stand.
+    """
+    left = ", ".join(outputs) if len(outputs) > 1 else f"({outputs[0]},)"
+    right = f"{self_}.{name}({', '.join(inputs)})"
+    room = _LINE_LENGTH - level * len(_INDENT)
     if len(f"{left} = {right}") > room:
-        right = _wrapped(f"{self_}.{name}(", region.inputs, ")")
+        right = wrapped(f"{self_}.{name}(", inputs, ")")
     if len(f"{left} = {self_}.{name}(") > room:
-        left = _wrapped("(", region.outputs, ")")
-    text = f"{left} = {right}"
-    statement = cst.parse_statement(text)
+        left = wrapped("(", outputs, ")")
+    statement = cst.parse_statement(f"{left} = {right}")
     assert isinstance(statement, cst.SimpleStatementLine)
     return statement
 
 
-def _wrapped(head: str, items: Sequence[str], tail: str) -> str:
+def return_statement(outputs: Sequence[str]) -> cst.BaseStatement:
+    """Return `return a, b`, laid out over several lines where one is too short."""
+    text = "return " + ", ".join(outputs) + ("," if len(outputs) == 1 else "")
+    if len(text) > _LINE_LENGTH - 2 * len(_INDENT):
+        text = wrapped("return (", outputs, ")")
+    return cst.parse_statement(text)
+
+
+def wrapped(head: str, items: Sequence[str], tail: str) -> str:
     """Lay a call or signature out with one item a line, as formatters do."""
     inner = "".join(f"\n{_INDENT}{item}," for item in items)
     return f"{head}{inner}\n{tail}"
@@ -504,7 +554,7 @@ def _parse_method(region: Region, name: str, self_: str, forward: str) -> cst.Fu
     parameters = [self_, *region.inputs]
     signature = f"def {name}({', '.join(parameters)}):"
     if len(signature) + len(_INDENT) > _LINE_LENGTH:
-        signature = _wrapped(f"def {name}(", parameters, "):")
+        signature = wrapped(f"def {name}(", parameters, "):")
     results = ", ".join(region.outputs) + ("," if len(region.outputs) == 1 else "")
     lines = [
         signature,

@@ -77,9 +77,17 @@ def find(rewritten: ModuleType, original: ModuleType) -> list[CompiledMethod]:
             if isinstance(value, (staticmethod, classmethod)):
                 continue  # they name what they hold by the same attribute
             plain = getattr(value, "__wrapped__", None)
-            if callable(value) and plain is not None and not hasattr(getattr(before, name, None), "__wrapped__"):
+            if plain is None or not callable(value) or _stands_for(owner, name, value, plain):
+                continue
+            if not hasattr(getattr(before, name, None), "__wrapped__"):
                 found.append(CompiledMethod(owner, name, value, plain))
     return found
+
+
+def _stands_for(owner: type, name: str, value: Any, plain: Any) -> bool:
+    """Tell whether a class has both as methods of its own: then a graph takes the one for the other, and none wraps."""
+    is_written = getattr(getattr(value, "__code__", None), "co_name", None) == name
+    return is_written and any(item is plain for item in vars(owner).values())
 
 
 @contextlib.contextmanager

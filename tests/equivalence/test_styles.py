@@ -254,6 +254,48 @@ STYLES = {
             ),
         ),
     ),
+    "an error in other words": Style(
+        edits=(
+            (
+                "        embeddings = self.LayerNorm(embeddings)\n"
+                "        return self.dropout(embeddings)\n\n\nclass BertSelf",
+                "        try:\n            embeddings = self.dropout(self.LayerNorm(embeddings))\n"
+                "        except IndexError as error:\n"
+                '            raise ValueError("no such position") from error\n'
+                "        return embeddings\n\n\nclass BertSelf",
+            ),
+        ),
+    ),
+    "a product in place": Style(
+        edits=(
+            (LOOP, LOOP + "            hidden_states = hidden_states + 0.0\n            hidden_states *= self.scale\n"),
+            (LAYERS, LAYERS + "        self.scale = 1.0\n"),
+        ),
+    ),
+    "a helper that changes its argument": Style(
+        edits=(
+            (
+                ENCODER,
+                "def _first(states, scale):\n    states[:, :1] = states[:, :1] * scale\n\n\n" + ENCODER,
+            ),
+            (LOOP, LOOP + "            hidden_states = hidden_states + 0.0\n            _first(hidden_states, 0.5)\n"),
+        ),
+    ),
+    "a pooler in two branches": Style(
+        edits=(
+            (
+                "        sequence_output = encoder_outputs[0]\n"
+                "        pooled_output = self.pooler(sequence_output) if self.pooler is not None else None\n\n"
+                "        if not return_dict:\n"
+                "            return (sequence_output, pooled_output) + encoder_outputs[1:]\n",
+                "        if not return_dict:\n            sequence_output = encoder_outputs[0]\n"
+                "            pooled_output = self.pooler(sequence_output) if self.pooler is not None else None\n"
+                "            return (sequence_output, pooled_output) + encoder_outputs[1:]\n"
+                '        sequence_output = encoder_outputs["last_hidden_state"]\n'
+                "        pooled_output = self.pooler(sequence_output) if self.pooler is not None else None\n",
+            ),
+        ),
+    ),
     "CLIP: aliased imports": Style(
         model="clip",
         edits=(

@@ -209,7 +209,13 @@ def test_the_bundled_files(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["roberta", "albert", "deberta", "distilbert", "vit", "mpnet", "esm", "visual_bert"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        *("roberta", "albert", "deberta", "distilbert", "vit", "mpnet", "esm", "visual_bert"),
+        *("layoutlm", "layoutlmv3", "fnet", "squeezebert", "xlm", "ernie_m"),
+    ],
+)
 def test_families_of_mindnlp(family):
     rows = examined(f"mindnlp.transformers.models.{family}.modeling_{family}", "portable", False, 600)
     assert rows

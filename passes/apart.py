@@ -1,0 +1,119 @@
+"""A block of a method as a method of its own, so that a graph can do without what is around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from rewriter import PassContext
+from rewriter.dataflow import captured, live_before, maybe_assigned, parameter_names, surely_assigned
+from rewriter.tree import dotted_name, find, identifiers
+
+from .forwards import ModuleClass, self_name
+from .inserted import free_name
+from .outline import call_statement
+from .stays import Stays
+
+LEAVES = (
+    *(cst.Return, cst.Break, cst.Continue, cst.Yield, cst.Await),
+    *(cst.Global, cst.Nonlocal, cst.Del, cst.Try, cst.With),
+)
+"""What does not do in another method what it does where it stands."""
+SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda, cst.GeneratorExp)
+_FRAME = {f"builtins.{name}" for name in ("locals", "dir", "vars", "eval", "exec")}
+_COMMENT = "# The graph compiler looks through a wrapper by this attribute, and compiles what it finds there."
+
+
+def computes(block: cst.BaseSuite, self_: str) -> bool:
+    """Tell whether a block calls anything of its module."""
+    return any(_is_part(call.func, self_) for call in find(block, cst.Call))
+
+
+def _is_part(node: cst.CSTNode, self_: str) -> bool:
+    while isinstance(node, (cst.Attribute, cst.Subscript, cst.Call)):
+        node = node.func if isinstance(node, cst.Call) else node.value
+    return isinstance(node, cst.Name) and node.value == self_
+
+
+def borders(
+    statement: cst.Try | cst.With, method: cst.FunctionDef, context: PassContext, handled: frozenset[str] = frozenset()
+) -> tuple[list[str], list[str]]:
+    """Return the names that the block of a statement takes from its method, and those that it hands back.
+
+    Args:
+        statement: A statement of the method's outermost block.
+        method: The method.
+        context: For names.
+        handled: Names that are read around the block.
+
+    Raises:
+        Stays: In a method of its own it would not be the same.
+    """
+    self_ = self_name(method) or ""
+    body = [item for item in method.body.body if isinstance(item, cst.BaseStatement)]
+    if any(dotted_name(item.decorator) in ("staticmethod", "classmethod") for item in method.decorators):
+        raise Stays("a static or class method, so its first parameter is no module")
+    if method.asynchronous is not None or statement not in body:
+        raise Stays("it stands inside another statement", "Write a method for it.")
+    inside = [item for item in statement.body.body if isinstance(item, cst.BaseStatement)]
+    assigned = maybe_assigned(inside)
+    if not inside or any(next(find(item, (*LEAVES, *SCOPES)), None) is not None for item in inside):
+        raise Stays("it does more than bind names")
+    if self_ in maybe_assigned(body):
+        raise Stays(f"the method rebinds `{self_}`", "Use another name.")
+    if next(_asks_for_frame(method, context), None) is not None:
+        raise Stays("the method looks at its own names")
+    at = body.index(statement)
+    before = surely_assigned(body[:at], frozenset(parameter_names(method)))
+    local = frozenset(parameter_names(method)) | maybe_assigned(body)
+    inputs = ((live_before(inside, frozenset()) | handled) & local) - {self_}
+    outputs = assigned & live_before(body[at + 1 :], frozenset())
+    surely = surely_assigned(inside, inputs) or frozenset()
+    if before is None or not inputs <= before:
+        raise Stays("what it reads may be unbound")
+    if not outputs:
+        raise Stays("nothing that it computes is used after it")
+    if not outputs <= surely or assigned & handled or assigned & captured(body):
+        raise Stays("what it binds is read elsewhere")
+    order = dict.fromkeys([*parameter_names(method), *(name.value for name in find(method.body, cst.Name))])
+    return [name for name in order if name in inputs], [name for name in order if name in outputs]
+
+
+def _asks_for_frame(method: cst.FunctionDef, context: PassContext) -> Iterator[cst.Call]:
+    return (call for call in find(method.body, cst.Call) if context.qualified_name(call.func) in _FRAME)
+
+
+def names_for(endings: Sequence[str], method: cst.FunctionDef, owner: ModuleClass, context: PassContext) -> list[str]:
+    """Return names for methods beside `method` that no class above or below uses for another."""
+    name = f"_{method.name.value.lstrip('_')}"
+    if any(context.qualified_name(base.value) not in context.dialect.module_bases for base in owner.node.bases):
+        name = f"{name}_{owner.node.name.value}"
+    taken = identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
+    return [free_name(f"{name}_{ending}", taken) for ending in endings]
+
+
+def with_call(
+    statement: cst.Try | cst.With, method: cst.FunctionDef, name: str, inputs: Sequence[str], outputs: Sequence[str]
+) -> cst.FunctionDef:
+    """Return a method that calls another one in the place of a statement."""
+    body = list(method.body.body)
+    call = call_statement(name, self_name(method) or "", inputs, outputs)
+    body[body.index(statement)] = call.with_changes(leading_lines=statement.leading_lines)
+    return method.with_changes(body=method.body.with_changes(body=body))
+
+
+def new_method(
+    name: str, self_: str, inputs: Sequence[str], body: Sequence[cst.BaseStatement | cst.BaseSmallStatement]
+) -> cst.FunctionDef:
+    """Return a method with a body, to stand behind another one."""
+    head = f"def {name}({', '.join((self_, *inputs))}):\n    pass\n"
+    method = cst.ensure_type(cst.parse_statement(head), cst.FunctionDef)
+    return method.with_changes(body=method.body.with_changes(body=body), leading_lines=[cst.EmptyLine(indent=False)])
+
+
+def link(name: str, in_graph: str) -> cst.SimpleStatementLine:
+    """Return the line by which a graph takes one method in the place of another."""
+    line = cst.ensure_type(cst.parse_statement(f"{name}.__wrapped__ = {in_graph}"), cst.SimpleStatementLine)
+    above = [cst.EmptyLine(indent=False), cst.EmptyLine(comment=cst.Comment(_COMMENT))]
+    return line.with_changes(leading_lines=above)

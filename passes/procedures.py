@@ -1,0 +1,234 @@
+"""Helpers of a file that change what they are given, in place, and return nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import libcst as cst
+
+from rewriter import Example, Pass, PassContext, Safety
+from rewriter.dataflow import maybe_assigned, parameter_names, target_names
+from rewriter.tree import dotted_name, find, replace
+
+from .forwards import module_classes, self_attribute, self_name
+from .sharing import unshared
+
+_ADVICE = "Return the changed tensor, and bind it to the name again."
+
+
+class Procedures(Pass):
+    """Return what a helper changes in place, and bind it to the name again.
+
+    In a graph, `x[0] = y` in a helper makes a tensor of its own, and whoever called it goes on with the old one.
+    """
+
+    name = "procedures"
+    safety = Safety.EXACT
+    before = ("mint", "flatten", "slices", "whole-graph", "no-del")
+    examples = (
+        Example(
+            title="a mask over scores",
+            before="""\
+from mindspore import nn, ops
+
+
+class Scores(nn.Cell):
+    def construct(self, x):
+        scores = ops.tanh(x) * 2
+        self._hide(scores, 2)
+        return scores
+
+    def _hide(self, scores, size):
+        scores[:, :size] = 0.0
+""",
+            after="""\
+from mindspore import nn, ops
+
+
+class Scores(nn.Cell):
+    def construct(self, x):
+        scores = ops.tanh(x) * 2
+        scores = self._hide(scores, 2)
+        return scores
+
+    def _hide(self, scores, size):
+        scores[:, :size] = 0.0
+        return scores
+""",
+        ),
+        Example(
+            title="somebody else holds the tensor, too",
+            before="""\
+from mindspore import nn, ops
+
+
+class Scores(nn.Cell):
+    def construct(self, x):
+        scores = ops.tanh(x) * 2
+        kept = (scores,)
+        self._hide(scores, 2)
+        return kept
+
+    def _hide(self, scores, size):
+        scores[:, :size] = 0.0
+""",
+            reason="another name may hold",
+        ),
+    )
+
+    def rewrite(self, context: PassContext) -> cst.Module:
+        """Look at every call of such a helper that a forward may come to."""
+        changes: dict[cst.CSTNode, cst.CSTNode] = {}
+        found = list(changing_calls(context))
+        left = {call.helper for call in found if call.why_not}
+        for call in found:
+            name = call.helper.name.value
+            if call.helper in left:
+                why = call.why_not or "another call of it has to stay"
+                context.skipped(call.statement, name, f"`{call.parameter}` is changed in place: {why}", _ADVICE)
+                continue
+            value = call.statement.value
+            changes[call.statement] = cst.Assign([cst.AssignTarget(cst.Name(call.given))], value)
+            context.rewritten(call.statement, name, f"what it makes of `{call.given}` is bound again")
+            if call.helper not in changes:
+                back = cst.parse_statement(f"return {call.parameter}")
+                body = call.helper.body
+                changes[call.helper] = call.helper.with_changes(body=body.with_changes(body=[*body.body, back]))
+        # A helper may call another one.
+        for helper in [node for node in changes if isinstance(node, cst.FunctionDef)]:
+            new = changes[helper]
+            assert isinstance(new, cst.FunctionDef)
+            inner = {node: one for node, one in changes.items() if not isinstance(node, cst.FunctionDef)}
+            changes[helper] = replace(new, inner)
+        return replace(context.tree, changes)
+
+
+@dataclass(frozen=True)
+class ChangingCall:
+    """A statement that calls a helper to have something changed in place.
+
+    Attributes:
+        statement: The statement.
+        helper: What it calls.
+        parameter: What the helper changes; of several, the first.
+        given: The name that is handed to it there.
+        why_not: Why the helper cannot return it; empty where it can.
+    """
+
+    statement: cst.Expr
+    helper: cst.FunctionDef
+    parameter: str
+    given: str
+    why_not: str
+
+
+def changing_calls(context: PassContext) -> Iterator[ChangingCall]:
+    """Yield the statements that a forward may come to, and that have a helper change something in place."""
+    helpers = _helpers(context)
+    if not helpers:
+        return
+    for method in _reached(context):
+        statements = {
+            statement: name
+            for statement in find(method.body, cst.Expr)
+            if isinstance(statement.value, cst.Call) and (name := _called(statement.value, method)) in helpers
+        }
+        if not statements:
+            continue
+        given = {node: _given(node, *helpers[name]) for node, name in statements.items()}
+        alone = unshared(method, {node: name for node, name in given.items() if name})
+        for node, name in statements.items():
+            helper, changed = helpers[name]
+            why = _why_not(helper, changed)
+            if sum(function.name.value == name for function in _functions(context)) > 1:
+                why = "several functions have its name"
+            if not why and not given[node]:
+                why = "what is changed has no name there"
+            if not why and node not in alone:
+                why = f"another name may hold what `{given[node]}` is"
+            yield ChangingCall(node, helper, min(changed), given[node], why)
+
+
+def _helpers(context: PassContext) -> Mapping[str, tuple[cst.FunctionDef, frozenset[str]]]:
+    """Return the functions of a file that change a parameter in place, by name, and what they change."""
+    found = {}
+    for function in _functions(context):
+        if changed := _changed(function):
+            found[function.name.value] = function, changed
+    return found
+
+
+def _functions(context: PassContext) -> list[cst.FunctionDef]:
+    functions = [node for node in context.tree.body if isinstance(node, cst.FunctionDef)]
+    return [*functions, *(method for owner in module_classes(context) for method in owner.methods())]
+
+
+@lru_cache(maxsize=1024)  # three passes ask
+def _changed(function: cst.FunctionDef) -> frozenset[str]:
+    """Return the parameters of which a function changes a part: `x[0] = y`, `x[0] += y`."""
+    names: set[str] = set()
+    targets: list[cst.BaseExpression] = [node.target for node in find(function.body, cst.AssignTarget)]
+    for target in [*targets, *(node.target for node in find(function.body, cst.AugAssign))]:
+        part = target
+        while isinstance(part, cst.Subscript):
+            part = part.value
+        names |= target_names(part) if part is not target else set()
+    return frozenset(names & set(parameter_names(function)))
+
+
+def _reached(context: PassContext) -> list[cst.FunctionDef]:
+    """Return the functions of a file that its forwards may come to, as far as names tell."""
+    by_name: dict[str, list[cst.FunctionDef]] = {}
+    for function in _functions(context):
+        by_name.setdefault(function.name.value, []).append(function)
+    todo, found = [context.dialect.forward], []
+    while todo:
+        for function in by_name.pop(todo.pop(), ()):
+            found.append(function)
+            for call in find(function.body, cst.Call):
+                todo.append((dotted_name(call.func) or "").rpartition(".")[2] or _attribute(call))
+    return found
+
+
+def _attribute(call: cst.Call) -> str:
+    return call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
+
+
+def _called(call: cst.Call, method: cst.FunctionDef) -> str:
+    """Return the name of the function of the file, or of the module, that a call calls."""
+    if isinstance(call.func, cst.Name):
+        body = [item for item in method.body.body if isinstance(item, cst.BaseStatement)]
+        is_local = call.func.value in maybe_assigned(body) | set(parameter_names(method))
+        return "" if is_local else call.func.value
+    return self_attribute(call.func, self_name(method) or "") or ""
+
+
+def _given(statement: cst.Expr, helper: cst.FunctionDef, changed: frozenset[str]) -> str:
+    """Return the name that a call hands to the helper for what that changes; empty where it is none."""
+    call = cst.ensure_type(statement.value, cst.Call)
+    is_method = isinstance(call.func, cst.Attribute)
+    is_static = any(dotted_name(item.decorator) == "staticmethod" for item in helper.decorators)
+    parameters = parameter_names(helper)[1 if is_method and not is_static else 0 :]
+    if any(arg.star for arg in call.args):
+        return ""
+    for at, arg in enumerate(call.args):
+        parameter = arg.keyword.value if arg.keyword else parameters[at] if at < len(parameters) else ""
+        if parameter in changed:
+            return arg.value.value if isinstance(arg.value, cst.Name) else ""
+    return ""
+
+
+def _why_not(helper: cst.FunctionDef, changed: frozenset[str]) -> str:
+    """Return why a helper cannot return what it changes; empty where it can."""
+    body = [item for item in helper.body.body if isinstance(item, cst.BaseStatement)]
+    if len(changed) > 1:
+        return "the helper changes more than one argument"
+    if not helper.name.value.startswith("_"):
+        return "the helper is for others, too"
+    if next(find(helper.body, (cst.Return, cst.Yield, cst.Await, cst.FunctionDef, cst.Lambda)), None) is not None:
+        return "the helper returns something"
+    if changed & maybe_assigned(body) or not isinstance(helper.body, cst.IndentedBlock):
+        return "the helper binds the name to something else"
+    return ""
