@@ -33,6 +33,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .patches import Patches
     from .products import Products
     from .query_scale import QueryScale
+    from .record import Record
     from .scale import Scale
     from .slices import Slices
     from .whole_graph import WholeGraph
@@ -57,6 +58,7 @@ def rewriter_passes() -> Iterable[Pass]:
         Patches(),
         Products(),
         QueryScale(),
+        Record(),
         Scale(),
         Slices(),
         WholeGraph(),

@@ -9,6 +9,7 @@ import libcst as cst
 
 from rewriter import PassContext
 from rewriter.dataflow import (
+    block,
     captured,
     live_before,
     maybe_assigned,
@@ -61,7 +62,7 @@ _EVERY_CALL = (
     }
 )
 _INDENT = "    "
-_LINE_LENGTH = 119
+LINE_LENGTH = 119
 
 
 class CannotOutline(Stays):
@@ -124,7 +125,7 @@ def outline_forwards(
         try:
             if again:
                 raise CannotOutline("an earlier class has the same name", "Rename one of the two.")
-            name = _flat_name(owner, forward, context)
+            name = name_of_part(owner, forward, context)
             region = region_of(forward, found)
         except CannotOutline as why:
             context.skipped(statements[found[0]], what, str(why), why.advice)
@@ -137,13 +138,13 @@ def outline_forwards(
     return changes
 
 
-def _flat_name(owner: ModuleClass, forward: cst.FunctionDef, context: PassContext) -> str:
-    """Return the name of the flat method, which no class above or below must use for another.
+def name_of_part(owner: ModuleClass, forward: cst.FunctionDef, context: PassContext, suffix: str = FLAT_SUFFIX) -> str:
+    """Return the name of the method that a part of a forward becomes; no class above or below uses it for another.
 
     Raises:
         CannotOutline: The class has one of that name.
     """
-    name = f"_{forward.name.value}{FLAT_SUFFIX}"
+    name = f"_{forward.name.value}{suffix}"
     if any(context.qualified_name(base.value) not in context.dialect.module_bases for base in owner.node.bases):
         name = f"{name}_{owner.node.name.value}"
     used = identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
@@ -166,15 +167,7 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext, *, earl
     """
     body = [statement for statement in forward.body.body if isinstance(statement, cst.BaseStatement)]
     self_ = self_name(forward) or "self"
-    if _is_unbound(forward):
-        raise CannotOutline("a static or class method, so its first parameter is no module")
-    if self_ in maybe_assigned(body):
-        raise CannotOutline(f"the method rebinds `{self_}`", "Use another name.")
-    if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
-        raise CannotOutline("the method rebinds a name of an outer scope", "Return the value instead.")
-    for call in find(forward.body, cst.Call):
-        if (name := context.qualified_name(call.func)) in _FRAME:
-            raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
+    check_method(forward, context)
     _check(body[at], self_, context)
     start = at
     while earliest is not None and start > earliest and _may_join(body[start - 1], self_, context):
@@ -192,6 +185,24 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext, *, earl
     raise first
 
 
+def check_method(forward: cst.FunctionDef, context: PassContext) -> None:
+    """Refuse a forward of which no part can be another method.
+
+    Raises:
+        CannotOutline: With the reason.
+    """
+    self_ = self_name(forward) or "self"
+    if _is_unbound(forward):
+        raise CannotOutline("a static or class method, so its first parameter is no module")
+    if self_ in maybe_assigned(block(forward.body)):
+        raise CannotOutline(f"the method rebinds `{self_}`", "Use another name.")
+    if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
+        raise CannotOutline("the method rebinds a name of an outer scope", "Return the value instead.")
+    for call in find(forward.body, cst.Call):
+        if (name := context.qualified_name(call.func)) in _FRAME:
+            raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
+
+
 def _is_unbound(function: cst.FunctionDef) -> bool:
     """Tell whether a function is called without the object of its class."""
     names = {dotted_name(item.decorator) for item in function.decorators}
@@ -203,7 +214,7 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     prologue, region, epilogue = body[:start], body[start:stop], body[stop:]
     after = live_before(epilogue, frozenset())
     assigned = maybe_assigned(region)
-    order = dict.fromkeys([*parameters, *_in_order(prologue), *_in_order(region)])
+    order = dict.fromkeys([*parameters, *names_in_order(prologue), *names_in_order(region)])
     outputs = [name for name in order if name in assigned and name in after]
     if not outputs:
         raise CannotOutline("nothing that it computes is used after it")
@@ -216,7 +227,7 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     earlier = frozenset(parameters) | maybe_assigned(prologue)
     live = (live_before(region, frozenset(outputs)) & earlier) - {self_}
     unsure = tuple((_first_binding(prologue, name), name) for name in sorted(live - surely))
-    inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
+    inputs = [name for name in [*parameters, *names_in_order(prologue)] if name in live]
     bound = surely_assigned(region, frozenset(inputs)) or frozenset()
     _check_mutation(region, _numbers(body) - frozenset(parameters))
     undefined = tuple(name for name in outputs if name not in bound)
@@ -238,7 +249,7 @@ def _first_binding(statements: Sequence[cst.BaseStatement], name: str) -> int:
     return next(index for index, statement in enumerate(statements) if name in maybe_assigned([statement]))
 
 
-def _in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
+def names_in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
     """Return the names that `statements` bind, in the order of their first occurrence."""
     bound = maybe_assigned(statements)
     found: dict[str, None] = {}
@@ -480,18 +491,29 @@ def _outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.F
     return new_forward, flat
 
 
+def signature_text(name: str, parameters: Sequence[str]) -> str:
+    """Return the first line of a method, or its first lines."""
+    signature = f"def {name}({', '.join(parameters)}):"
+    fits = len(signature) + len(_INDENT) <= LINE_LENGTH
+    return signature if fits else _wrapped(f"def {name}(", parameters, "):")
+
+
 def _call_statement(region: Region, name: str, self_: str) -> cst.SimpleStatementLine:
     left = ", ".join(region.outputs) if len(region.outputs) > 1 else f"({region.outputs[0]},)"
-    right = f"{self_}.{name}({', '.join(region.inputs)})"
-    room = _LINE_LENGTH - 2 * len(_INDENT)
-    if len(f"{left} = {right}") > room:
-        right = _wrapped(f"{self_}.{name}(", region.inputs, ")")
+    room = LINE_LENGTH - 2 * len(_INDENT)
+    right = call_text(f"{self_}.{name}", region.inputs, room - len(f"{left} = "))
     if len(f"{left} = {self_}.{name}(") > room:
         left = _wrapped("(", region.outputs, ")")
     text = f"{left} = {right}"
     statement = cst.parse_statement(text)
     assert isinstance(statement, cst.SimpleStatementLine)
     return statement
+
+
+def call_text(function: str, arguments: Sequence[str], room: int) -> str:
+    """Return the text of a call, with one argument a line where there is no room for it on one."""
+    text = f"{function}({', '.join(arguments)})"
+    return text if len(text) <= room else _wrapped(f"{function}(", arguments, ")")
 
 
 def _wrapped(head: str, items: Sequence[str], tail: str) -> str:
@@ -501,10 +523,7 @@ def _wrapped(head: str, items: Sequence[str], tail: str) -> str:
 
 
 def _parse_method(region: Region, name: str, self_: str, forward: str) -> cst.FunctionDef:
-    parameters = [self_, *region.inputs]
-    signature = f"def {name}({', '.join(parameters)}):"
-    if len(signature) + len(_INDENT) > _LINE_LENGTH:
-        signature = _wrapped(f"def {name}(", parameters, "):")
+    signature = signature_text(name, [self_, *region.inputs])
     results = ", ".join(region.outputs) + ("," if len(region.outputs) == 1 else "")
     lines = [
         signature,
