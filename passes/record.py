@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import libcst as cst
 
 from rewriter import Capture, Example, Kind, Pass, PassContext, Safety, Scope
@@ -16,6 +18,7 @@ from .forwards import (
     is_recorded,
     module_attributes,
     module_classes,
+    self_attribute,
     self_name,
 )
 from .outline import (
@@ -180,8 +183,8 @@ def _split(
         raise CannotOutline("it yields", "Collect in a tuple, and return that.")
     settled = [at for at, statement in enumerate(body) if PACKED_BY in maybe_assigned([statement])]
     start = settled[-1] + 1 if settled else int(forward.get_docstring() is not None)
-    early = module_calls(owner, forward)
-    if start >= len(body) or any(at < start for at in early):
+    early = any(at < start for at in module_calls(owner, forward)) or any(_calls_flat(owner, body[:start], self_))
+    if start >= len(body) or early:
         raise CannotOutline(f"it calls a module before it settles `{PACKED_BY}`", "Settle the flags first.")
     before, rest = body[:start], body[start:]
     if late := sorted(maybe_assigned(rest) & captured(before)):
@@ -206,3 +209,10 @@ def _split(
         body=method.body.with_changes(body=[*method.body.body, *rest]),
     )
     return forward.with_changes(body=forward.body.with_changes(body=[*before, call])), method
+
+
+def _calls_flat(owner: ModuleClass, statements: Sequence[cst.BaseStatement], self_: str) -> Iterator[bool]:
+    """Yield for each call in `statements` whether it is of a method that `flatten` or `whole-graph` made."""
+    flat = {method.name.value for method in owner.methods() if is_flat(method)}
+    for statement in statements:
+        yield from (self_attribute(call.func, self_) in flat for call in find(statement, cst.Call))

@@ -86,14 +86,14 @@ class Layer(nn.Cell):
         text = helper_text(context)
         helper = own_definitions(context.tree, text)
         names = dict(zip(definitions(text), definitions(helper.text), strict=True))
-        if not helper.is_there and any(node.attr.value == KEPT_AS for node in find(context.tree, cst.Attribute)):
+        if not helper.is_there and any(node.attr.value in KEPT_AS for node in find(context.tree, cst.Attribute)):
             for _, method in flat:
-                context.skipped(method, method.name.value, f"the file has an attribute {KEPT_AS} of its own")
+                context.skipped(method, method.name.value, f"the file has an attribute {KEPT_AS[0]} of its own")
             return context.tree
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
         for owner, method in flat:
             as_whole = is_recorded(method)
-            decorator = cst.Decorator(cst.Name(names.get(RECORDED, helper.name) if as_whole else helper.name))
+            decorator = cst.Decorator(cst.Name(names[RECORDED] if as_whole else helper.name))
             changes[method] = method.with_changes(decorators=[decorator], lines_after_decorators=[])
             what = f"{owner.node.name.value}.{method.name.value}"
             context.rewritten(method, what, "recorded by trace, as a whole" if as_whole else _told(context))
@@ -105,9 +105,9 @@ class Layer(nn.Cell):
 
 
 RECORDED = "_recorded"
-"""What is put on a method that STRICT is not to see; where all is recorded, there is no difference."""
-KEPT_AS = "_graphs"
-"""The attribute of a module that the helper keeps its graphs in."""
+"""What is put on a method that STRICT is not to see."""
+KEPT_AS = "_graphs", "_recordings"
+"""The attributes of a module that the helper keeps its graphs in: of a flat method, and of all that a forward does."""
 
 
 def _told(context: PassContext) -> str:
