@@ -134,9 +134,9 @@ class Model(nn.Cell):
 
     def rewrite(self, context: PassContext) -> cst.Module:
         """Split every such forward in what settles its flags and all the rest."""
-        changes: dict[cst.CSTNode, cst.CSTNode] = {}
         if context.target.capture is Capture.AST:
             return context.tree
+        changes: dict[cst.CSTNode, cst.FlattenSentinel[cst.FunctionDef]] = {}
         seen: set[str] = set()
         for owner in module_classes(context):
             class_name = owner.node.name.value
