@@ -74,7 +74,7 @@ def test_a_forward_in_parts_is_recorded_as_a_whole_or_rolled_back(cli, plugin, c
     assert run.code == 0, run.err
     document = json.loads(run.out)
     assert document["verdicts"][0]["ok"] is True
-    (site,) = [site for site in document["files"][0]["sites"] if site["pass"] == "record"]
+    (site,) = [site for site in document["files"][0]["sites"] if site["pass_name"] == "record"]
     assert ("_construct_recorded" in Path("out.py").read_text(encoding="utf-8")) is written
     assert site["outcome"] == ("rewritten" if written else "rolled back")
     assert written or "reads what is in a tensor, by tolist" in site["evidence"]["message"]

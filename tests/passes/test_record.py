@@ -72,9 +72,9 @@ class Model(nn.Cell):
         if self.kind == "buffer":
             return states * float(self.bias.asnumpy().sum())
         if self.kind == "late":  # what is read is changed afterwards
-            total = states.sum()
-            factor = total.item()
-            total *= 0
+            total = states.sum(0)
+            factor = total.tolist()[1]
+            total[:] = 0.0
             return states * factor
         if self.kind == "count":
             self.calls = self.calls + 1
@@ -86,7 +86,7 @@ class Model(nn.Cell):
 READS = {
     "branch": "reads what is in a tensor, by __bool__",
     "array": "reads what is in a tensor, by asnumpy",
-    "late": "reads what is in a tensor, by item",
+    "late": "reads what is in a tensor, by tolist",
 }
 CHANGES = {
     "argument": "changes an argument",
@@ -238,7 +238,7 @@ def test_reading_while_training_is_plain_python(pair):
     """A recording that turned out to read another value would have moved averages already."""
     old, new = pair("shape", train=True)
     assert agree(old, new, x(), return_dict=False)
-    assert READS["late"] in refused(new)
+    assert "reads what is in a tensor, by item" in refused(new)
 
 
 @pytest.mark.slow
