@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def rewriter_passes() -> Iterable[Pass]:
     """Return every built-in pass."""
     from .branches import Branches
-    from .counts import Counts
     from .broadcasts import Broadcasts
+    from .counts import Counts
     from .define_names import DefineNames
     from .einsum import Einsum
     from .expand import Expand
@@ -44,6 +44,7 @@ def rewriter_passes() -> Iterable[Pass]:
     from .procedures import Procedures
     from .products import Products
     from .query_scale import QueryScale
+    from .record import Record
     from .scale import Scale
     from .slices import Slices
     from .tries import Tries
@@ -80,6 +81,7 @@ def rewriter_passes() -> Iterable[Pass]:
         Procedures(),
         Products(),
         QueryScale(),
+        Record(),
         Scale(),
         Slices(),
         Tries(),

@@ -13,6 +13,9 @@ from rewriter.tree import dotted_name, find
 FLAT_SUFFIX = "_flat"
 FLAT_DOCSTRING = '"""The part of `{forward}` that only computes on tensors."""'
 """By this docstring the passes after `flatten` know its methods from a user's."""
+RECORDED_SUFFIX = "_recorded"
+RECORDED_DOCSTRING = '"""What `{forward}` does, to be recorded as a whole."""'
+"""The same for the methods that `record` makes."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ def module_classes(context: PassContext) -> list[ModuleClass]:
 def is_flat(method: cst.FunctionDef) -> bool:
     """Tell whether `flatten` made the method."""
     return (method.get_docstring() or "").startswith("The part of `") and FLAT_SUFFIX in method.name.value
+
+
+def is_recorded(method: cst.FunctionDef) -> bool:
+    """Tell whether `record` made the method."""
+    return (method.get_docstring() or "").startswith("What `") and RECORDED_SUFFIX in method.name.value
 
 
 def module_attributes(loop: cst.For, lists: frozenset[str], self_: str) -> set[str]:

@@ -9,6 +9,7 @@ import libcst as cst
 
 from rewriter import PassContext
 from rewriter.dataflow import (
+    block,
     captured,
     live_before,
     maybe_assigned,
@@ -63,7 +64,7 @@ _EVERY_CALL = (
     }
 )
 _INDENT = "    "
-_LINE_LENGTH = 119
+LINE_LENGTH = 119
 
 
 class CannotOutline(Stays):
@@ -131,7 +132,7 @@ def outline_forwards(
                 helper = unseen.helper.name.value
                 why = f"line {context.line(unseen.statement)}: `{helper}` changes `{unseen.given}` in place"
                 raise CannotOutline(why, "Return the changed tensor, and bind it to the name again.")
-            name = _flat_name(owner, forward, context)
+            name = name_of_part(owner, forward, context)
             region = region_of(forward, found)
         except CannotOutline as why:
             context.skipped(statements[found[0]], what, str(why), why.advice)
@@ -144,13 +145,13 @@ def outline_forwards(
     return changes
 
 
-def _flat_name(owner: ModuleClass, forward: cst.FunctionDef, context: PassContext) -> str:
-    """Return the name of the flat method, which no class above or below must use for another.
+def name_of_part(owner: ModuleClass, forward: cst.FunctionDef, context: PassContext, suffix: str = FLAT_SUFFIX) -> str:
+    """Return the name of the method that a part of a forward becomes; no class above or below uses it for another.
 
     Raises:
         CannotOutline: The class has one of that name.
     """
-    name = f"_{forward.name.value}{FLAT_SUFFIX}"
+    name = f"_{forward.name.value}{suffix}"
     if any(context.qualified_name(base.value) not in context.dialect.module_bases for base in owner.node.bases):
         name = f"{name}_{owner.node.name.value}"
     used = identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
@@ -173,15 +174,7 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext, *, earl
     """
     body = [statement for statement in forward.body.body if isinstance(statement, cst.BaseStatement)]
     self_ = self_name(forward) or "self"
-    if _is_unbound(forward):
-        raise CannotOutline("a static or class method, so its first parameter is no module")
-    if self_ in maybe_assigned(body):
-        raise CannotOutline(f"the method rebinds `{self_}`", "Use another name.")
-    if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
-        raise CannotOutline("the method rebinds a name of an outer scope", "Return the value instead.")
-    for call in find(forward.body, cst.Call):
-        if (name := context.qualified_name(call.func)) in _FRAME:
-            raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
+    check_method(forward, context)
     _check(body[at], self_, context)
     start = at
     while earliest is not None and start > earliest and _may_join(body[start - 1], self_, context):
@@ -199,6 +192,24 @@ def find_region(forward: cst.FunctionDef, at: int, context: PassContext, *, earl
     raise first
 
 
+def check_method(forward: cst.FunctionDef, context: PassContext) -> None:
+    """Refuse a forward of which no part can be another method.
+
+    Raises:
+        CannotOutline: With the reason.
+    """
+    self_ = self_name(forward) or "self"
+    if _is_unbound(forward):
+        raise CannotOutline("a static or class method, so its first parameter is no module")
+    if self_ in maybe_assigned(block(forward.body)):
+        raise CannotOutline(f"the method rebinds `{self_}`", "Use another name.")
+    if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
+        raise CannotOutline("the method rebinds a name of an outer scope", "Return the value instead.")
+    for call in find(forward.body, cst.Call):
+        if (name := context.qualified_name(call.func)) in _FRAME:
+            raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
+
+
 def _is_unbound(function: cst.FunctionDef) -> bool:
     """Tell whether a function is called without the object of its class."""
     names = {dotted_name(item.decorator) for item in function.decorators}
@@ -210,7 +221,7 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     prologue, region, epilogue = body[:start], body[start:stop], body[stop:]
     after = live_before(epilogue, frozenset())
     assigned = maybe_assigned(region)
-    order = dict.fromkeys([*parameters, *_in_order(prologue), *_in_order(region)])
+    order = dict.fromkeys([*parameters, *names_in_order(prologue), *names_in_order(region)])
     outputs = [name for name in order if name in assigned and name in after]
     if not outputs:
         raise CannotOutline("nothing that it computes is used after it")
@@ -223,7 +234,7 @@ def _borders(forward: cst.FunctionDef, body: Sequence[cst.BaseStatement], start:
     earlier = frozenset(parameters) | maybe_assigned(prologue)
     live = (live_before(region, frozenset(outputs)) & earlier) - {self_}
     unsure = tuple((_first_binding(prologue, name), name) for name in sorted(live - surely))
-    inputs = [name for name in [*parameters, *_in_order(prologue)] if name in live]
+    inputs = [name for name in [*parameters, *names_in_order(prologue)] if name in live]
     bound = surely_assigned(region, frozenset(inputs)) or frozenset()
     _check_mutation(region, _numbers(body) - frozenset(parameters), lambda: unshared_changes(forward))
     undefined = tuple(name for name in outputs if name not in bound)
@@ -245,7 +256,7 @@ def _first_binding(statements: Sequence[cst.BaseStatement], name: str) -> int:
     return next(index for index, statement in enumerate(statements) if name in maybe_assigned([statement]))
 
 
-def _in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
+def names_in_order(statements: Sequence[cst.BaseStatement]) -> list[str]:
     """Return the names that `statements` bind, in the order of their first occurrence."""
     bound = maybe_assigned(statements)
     found: dict[str, None] = {}
@@ -512,6 +523,13 @@ def _outline(forward: cst.FunctionDef, region: Region, name: str) -> tuple[cst.F
     return new_forward, flat
 
 
+def signature_text(name: str, parameters: Sequence[str]) -> str:
+    """Return the first line of a method, or its first lines."""
+    signature = f"def {name}({', '.join(parameters)}):"
+    fits = len(signature) + len(_INDENT) <= LINE_LENGTH
+    return signature if fits else wrapped(f"def {name}(", parameters, "):")
+
+
 def call_statement(
     name: str, self_: str, inputs: Sequence[str], outputs: Sequence[str], level: int = 2
 ) -> cst.SimpleStatementLine:
@@ -525,10 +543,8 @@ def call_statement(
         level: How deep it will stand.
     """
     left = ", ".join(outputs) if len(outputs) > 1 else f"({outputs[0]},)"
-    right = f"{self_}.{name}({', '.join(inputs)})"
-    room = _LINE_LENGTH - level * len(_INDENT)
-    if len(f"{left} = {right}") > room:
-        right = wrapped(f"{self_}.{name}(", inputs, ")")
+    room = LINE_LENGTH - level * len(_INDENT)
+    right = call_text(f"{self_}.{name}", inputs, room - len(f"{left} = "))
     if len(f"{left} = {self_}.{name}(") > room:
         left = wrapped("(", outputs, ")")
     statement = cst.parse_statement(f"{left} = {right}")
@@ -539,9 +555,15 @@ def call_statement(
 def return_statement(outputs: Sequence[str]) -> cst.BaseStatement:
     """Return `return a, b`, laid out over several lines where one is too short."""
     text = "return " + ", ".join(outputs) + ("," if len(outputs) == 1 else "")
-    if len(text) > _LINE_LENGTH - 2 * len(_INDENT):
+    if len(text) > LINE_LENGTH - 2 * len(_INDENT):
         text = wrapped("return (", outputs, ")")
     return cst.parse_statement(text)
+
+
+def call_text(function: str, arguments: Sequence[str], room: int) -> str:
+    """Return the text of a call, with one argument a line where there is no room for it on one."""
+    text = f"{function}({', '.join(arguments)})"
+    return text if len(text) <= room else wrapped(f"{function}(", arguments, ")")
 
 
 def wrapped(head: str, items: Sequence[str], tail: str) -> str:
@@ -551,10 +573,7 @@ def wrapped(head: str, items: Sequence[str], tail: str) -> str:
 
 
 def _parse_method(region: Region, name: str, self_: str, forward: str) -> cst.FunctionDef:
-    parameters = [self_, *region.inputs]
-    signature = f"def {name}({', '.join(parameters)}):"
-    if len(signature) + len(_INDENT) > _LINE_LENGTH:
-        signature = wrapped(f"def {name}(", parameters, "):")
+    signature = signature_text(name, [self_, *region.inputs])
     results = ", ".join(region.outputs) + ("," if len(region.outputs) == 1 else "")
     lines = [
         signature,

@@ -148,7 +148,7 @@ class Layer(nn.Cell):
         context.tree = replace(context.tree, _with_bound_answers(context))
         outlined = outline_forwards(
             context,
-            wanted=_module_calls,
+            wanted=_wanted,
             region_of=lambda forward, calls: _largest(forward, calls, context),
             moved="what it computes",
             apart="calls a module apart from what was moved",
@@ -166,15 +166,20 @@ class Layer(nn.Cell):
         return put_before(tree, helper.text, first_class(tree))
 
 
-def _takes(forward: cst.FunctionDef, name: str) -> bool:
+def takes(forward: cst.FunctionDef, name: str) -> bool:
+    """Tell whether a forward has a parameter of that name."""
     parameters = (*forward.params.params, *forward.params.kwonly_params)
     return any(parameter.name.value == name for parameter in parameters)
 
 
-def _module_calls(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:
+def _wanted(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:
+    """Return the indices of the statements that are to move: none where a part of the forward has moved already."""
+    is_new = not any(map(is_flat, owner.methods())) and takes(forward, PACKED_BY)
+    return module_calls(owner, forward) if is_new else []
+
+
+def module_calls(owner: ModuleClass, forward: cst.FunctionDef) -> list[int]:
     """Return the indices of the statements of a model's forward that call what the class keeps in an attribute."""
-    if any(map(is_flat, owner.methods())) or not _takes(forward, PACKED_BY):
-        return []
     self_ = self_name(forward) or "self"
     kept = {
         name
@@ -207,7 +212,7 @@ def _with_bound_answers(context: PassContext) -> dict[cst.CSTNode, cst.CSTNode]:
         new = _with_bound_answer(forward) if forward is not None else None
         if forward is None or new is None:
             continue
-        calls = _module_calls(owner, forward)
+        calls = _wanted(owner, forward)
         if not calls or calls[-1] != len(forward.body.body) - 1:
             continue
         try:

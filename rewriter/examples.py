@@ -147,7 +147,7 @@ def apply(passes: Sequence[Pass], example: Example, text: str) -> Result:
     Raises:
         AssertionError: A pass raised, wrote something that is not Python, or the text is no modeling file.
     """
-    target = Target.parse(example.device, example.mindspore)
+    target = Target.parse(example.device, example.mindspore, capture=example.capture)
     try:
         result = pipeline.run(source.parse(text.encode(), name="example.py"), passes, target)
     except RewriterError as error:

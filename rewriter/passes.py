@@ -105,6 +105,7 @@ class Example:
         reason: For a twin: a part of the reason the pass gives. Empty when the pass does not even look at it.
         device: Target device of the example.
         mindspore: Target version of the example.
+        capture: How graphs are made in the example: "ast", "trace" or "auto".
         inputs: For a graph pass, whose examples `rewriter test` also runs: argument of the forward → shape of the
             float32 tensor to call it with; (2, 8) where it is not said.
     """
@@ -115,6 +116,7 @@ class Example:
     reason: str = ""
     device: str = "portable"
     mindspore: str = "2.10.0"
+    capture: str = "ast"
     inputs: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _COMPILING = "jit"
 """The pass whose sites are the methods that become graphs."""
+_RECORDING = "record"
+"""The pass that has recorded as a whole what other passes could not move."""
 
 
 class Standing(str, Enum):
@@ -63,10 +65,14 @@ class Row:
 
 def blocks_of(result: Result) -> tuple[Site, ...]:
     """Return the places that keep a file from being rewritten as a whole."""
+    recorded = {
+        site.what for site in result.sites if site.pass_name == _RECORDING and site.outcome is Outcome.REWRITTEN
+    }
     return tuple(
         site
         for site in result.sites
-        if site.outcome is Outcome.ROLLED_BACK or (site.outcome is Outcome.SKIPPED and site.advice)
+        if site.outcome is Outcome.ROLLED_BACK
+        or (site.outcome is Outcome.SKIPPED and site.advice and site.what not in recorded)
     )
 
 

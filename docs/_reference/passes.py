@@ -62,7 +62,9 @@ def _facts(item: Pass) -> list[tuple[str, str]]:
 
 
 def _example(example: Example) -> list[str]:
-    where = "" if example.device == "portable" else f" (`--target {example.device}`)"
+    options = [f"--target {example.device}"] * (example.device != "portable")
+    options += [f"--capture {example.capture}"] * (example.capture != "ast")
+    where = f" (`{' '.join(options)}`)" if options else ""
     if example.after is None:
         why = f": “{example.reason}”" if example.reason else ""
         return [f"*{example.title}*{where}: stays{why}", markdown.code(example.before, "py")]

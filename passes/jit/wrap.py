@@ -10,8 +10,8 @@ import libcst as cst
 from rewriter import Capture, Example, Kind, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
-from ..forwards import is_flat, module_classes
-from ..inserted import put_before
+from ..forwards import is_flat, is_recorded, module_classes
+from ..inserted import definitions, put_before
 from ..own import own_definitions
 
 _MINDNLP = {
@@ -79,22 +79,24 @@ class Layer(nn.Cell):
             (owner, method)
             for owner in module_classes(context)
             for method in owner.methods()
-            if is_flat(method) and not method.decorators
+            if (is_flat(method) or is_recorded(method)) and not method.decorators
         ]
         if not flat:
             return context.tree
-        helper = own_definitions(context.tree, helper_text(context))
-        if not helper.is_there and any(node.attr.value == KEPT_AS for node in find(context.tree, cst.Attribute)):
+        text = helper_text(context)
+        helper = own_definitions(context.tree, text)
+        names = dict(zip(definitions(text), definitions(helper.text), strict=True))
+        if not helper.is_there and any(node.attr.value in KEPT_AS for node in find(context.tree, cst.Attribute)):
             for _, method in flat:
-                context.skipped(method, method.name.value, f"the file has an attribute {KEPT_AS} of its own")
+                context.skipped(method, method.name.value, f"the file has an attribute {KEPT_AS[0]} of its own")
             return context.tree
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
         for owner, method in flat:
-            changes[method] = method.with_changes(
-                decorators=[cst.Decorator(cst.Name(helper.name))], lines_after_decorators=[]
-            )
+            as_whole = is_recorded(method)
+            decorator = cst.Decorator(cst.Name(names[RECORDED] if as_whole else helper.name))
+            changes[method] = method.with_changes(decorators=[decorator], lines_after_decorators=[])
             what = f"{owner.node.name.value}.{method.name.value}"
-            context.rewritten(method, what, _told(context))
+            context.rewritten(method, what, "recorded by trace, as a whole" if as_whole else _told(context))
         tree = replace(context.tree, changes)
         if helper.is_there:
             return tree
@@ -102,8 +104,10 @@ class Layer(nn.Cell):
         return put_before(tree, helper.text, index)
 
 
-KEPT_AS = "_graphs"
-"""The attribute of a module that the helper keeps its graphs in."""
+RECORDED = "_recorded"
+"""What is put on a method that STRICT is not to see."""
+KEPT_AS = "_graphs", "_recordings"
+"""The attributes of a module that the helper keeps its graphs in: of a flat method, and of all that a forward does."""
 
 
 def _told(context: PassContext) -> str:

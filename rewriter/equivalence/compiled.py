@@ -118,14 +118,14 @@ def observed(methods: list[CompiledMethod]) -> Iterator[Observed]:
 def _probe(method: CompiledMethod, seen: Observed) -> Callable[..., Any]:
     def probe(self: Any, *args: Any, **keywords: Any) -> Any:
         result = method.wrapper(self, *args, **keywords)
-        if not _is_inside(method) and getattr(vars(self).get("_graphs"), "learned", False):
+        if not _is_inside(method) and getattr(_graphs(method, self), "learned", False):
             result = method.wrapper(self, *args, **keywords)  # this time by its graph
         seen.calls[method.label] = seen.calls.get(method.label, 0) + 1
         if _is_inside(method):
             seen.inside[method.label] = seen.inside.get(method.label, 0) + 1
-        elif reason := _refusal(self):
+        elif reason := _refusal(method, self):
             seen.refused.append((method.label, reason))
-        elif _is_recorded(self):
+        elif _is_recorded(method, self):
             seen.recorded[method.label] = seen.recorded.get(method.label, 0) + 1
         return result
 
@@ -140,14 +140,19 @@ def _is_inside(method: CompiledMethod) -> bool:
     return any(isinstance(item, type) and getattr(item, "paused", False) is True for item in kept.values())
 
 
-def _refusal(module: Any) -> str:
+def _graphs(method: CompiledMethod, module: Any) -> Any:
+    """Return what our wrapper keeps in a module for a method; None where there is nothing of the kind."""
+    return vars(module).get(getattr(method.wrapper, "kept", "_graphs"))
+
+
+def _refusal(method: CompiledMethod, module: Any) -> str:
     """Return why the last call of a module's compiled method ran as plain Python; empty when it ran compiled."""
-    return str(getattr(vars(module).get("_graphs"), "refused", ""))
+    return str(getattr(_graphs(method, module), "refused", ""))
 
 
-def _is_recorded(module: Any) -> bool:
+def _is_recorded(method: CompiledMethod, module: Any) -> bool:
     """Tell whether the last call of a module's compiled method ran by a recording."""
-    graphs = vars(module).get("_graphs")
+    graphs = _graphs(method, module)
     return bool(graphs) and getattr(getattr(graphs[-1], "graph", None), "by_trace", False) is True
 
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import re
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -189,7 +190,9 @@ class Subject:
             if expected.error is not None:
                 continue
             outcome, now = self.ask_jit(other, question)
-            found.append(self._judged(TRACE, expected, outcome, other, question))
+            refused = tuple(dict.fromkeys(now.refused))  # it read another value than the recorded call did
+            found.append(replace(self._judged(TRACE, expected, outcome, other, question), uncompiled=refused))
+            seen.add(Observed(calls=dict(Counter(label for label, _ in now.refused)), refused=now.refused))
             if found[-1].status in (Status.IDENTICAL, Status.EQUIVALENT):
                 seen.add(Observed(agreed=now.recorded))
         return [merged(found)] if found else []

@@ -25,7 +25,7 @@ def test_example(item, example):
 @pytest.mark.parametrize(("item", "example"), all_examples())
 def test_all_passes_together_take_it(item, example, builtin_passes):
     """No pass stumbles over another one's example, and together they settle in one run."""
-    target = Target.parse(example.device, example.mindspore)
+    target = Target.parse(example.device, example.mindspore, capture=example.capture)
     first = pipeline.run(source.parse(example.before.encode()), builtin_passes, target)
     assert not first.failures
     compile(first.data, "example", "exec", dont_inherit=True)

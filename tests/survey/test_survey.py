@@ -189,6 +189,7 @@ def test_the_command(family, tmp_path):
         ('"""Words."""\nreturn self.inner(x, return_dict=return_dict)', True),
         ("x = x + 1\nreturn self.inner(x)", False),
         ("return self.inner(x) + 1", False),
+        ("return self.construct(x)", False),
         ("return inner(x)", False),
     ],
 )
@@ -206,6 +207,18 @@ def test_the_bundled_files(name):
     for row in rows:
         assert row.standing == "whole", row
         assert row.worst < 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "model"),
+    [("videomae", "VideoMAEModel"), ("dpr", "DPREncoder"), ("canine", "CanineModel")],
+)
+def test_families_that_are_recorded(family, model):
+    """A table that is read, a look whether to warn, modules in two branches."""
+    rows = examined(f"mindnlp.transformers.models.{family}.modeling_{family}", "portable", False, 600)
+    (row,) = [row for row in rows if row.model == model]
+    assert row.standing == "auto", row
 
 
 @pytest.mark.slow
