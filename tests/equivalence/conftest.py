@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from packaging.version import Version
+from rewriter_passes import rewriter_passes
 
 from rewriter import pipeline, source
 from rewriter.targets import Device, Scope, Target
-from rewriter_passes import rewriter_passes
 
 settings.register_profile("patient", deadline=None)  # no test asserts a time
 settings.load_profile("patient")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import libcst as cst
 import pytest
+from rewriter_passes import rewriter_passes
 
 from rewriter import Outcome, Pass, RewriterError, pipeline, source
 from rewriter.equivalence.gate import prove
 from rewriter.equivalence.text_like import TextLike
 from rewriter.targets import Target
 from rewriter.tree import find, replace
-from rewriter_passes import rewriter_passes
 
 pytestmark = pytest.mark.slow  # many small models, most of them compiled
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mindspore import Tensor, mint
+from rewriter_passes.slices import HELPER
 from sampling import slow_but
 
 from rewriter import Outcome, pipeline, source
 from rewriter.runtime import loader, mindnlp_compat
 from rewriter.targets import Target
-from rewriter_passes.slices import HELPER
 
 HEAD = """\
 import math

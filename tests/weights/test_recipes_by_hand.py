@@ -2,6 +2,12 @@
 
 import numpy as np
 import pytest
+from rewriter_passes.weights.aki import Aki
+from rewriter_passes.weights.average import Average
+from rewriter_passes.weights.fpi import Fpi
+from rewriter_passes.weights.identity import Identity
+from rewriter_passes.weights.interleave import Interleave
+from rewriter_passes.weights.stack import Stack
 from small import BERT, GPT2
 
 from rewriter.errors import RewriterError
@@ -9,12 +15,6 @@ from rewriter.weights import FILL, MEAN, Axis, Choices
 from rewriter.weights.drawing import draw
 from rewriter.weights.execute import tensor
 from rewriter.weights.expand import make_plan, plan_alone
-from rewriter_passes.weights.aki import Aki
-from rewriter_passes.weights.average import Average
-from rewriter_passes.weights.fpi import Fpi
-from rewriter_passes.weights.identity import Identity
-from rewriter_passes.weights.interleave import Interleave
-from rewriter_passes.weights.stack import Stack
 
 TWO = {**BERT, "hidden_size": 2, "num_attention_heads": 1, "num_hidden_layers": 1, "intermediate_size": 2}
 TWO_GPT2 = {**GPT2, "n_embd": 2, "n_head": 1, "n_layer": 1, "n_inner": 2}

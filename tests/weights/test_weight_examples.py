@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rewriter_passes.weights.fpi import Fpi
 
 from rewriter import plugins
 from rewriter.passes import Kind, Safety
 from rewriter.weights import WeightExample, plan
 from rewriter.weights.examples import check
-from rewriter_passes.weights.fpi import Fpi
 
 PASSES = [item for _, item in plugins.load((str(Path(__file__).with_name("blockwise.py")),)).weight_passes()]
 EXAMPLES = [(item, example) for item in PASSES for example in item.examples]

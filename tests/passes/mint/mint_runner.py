@@ -25,7 +25,6 @@ import stand_ins
 from documentation import platforms, resolve, signature
 from mindspore import Tensor
 from mint_cases import FIXTURES, cases
-
 from rewriter_passes.mint.table import Refusal, Row, Table, load
 
 HEADER = """import mindspore

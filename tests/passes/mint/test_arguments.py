@@ -6,7 +6,6 @@ import ast
 
 import pytest
 from msgspec import convert
-
 from rewriter_passes.mint.arguments import Given, Unmapped, as_tuple, is_whole, plan
 from rewriter_passes.mint.table import Api, Row
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from rewriter_passes.mint import MintPass
 
 from rewriter import Outcome, pipeline, source
 from rewriter.targets import Target
-from rewriter_passes.mint import MintPass
 
 PLAIN = "from mindspore import nn, ops\n"
 FRAME = "\n\nclass Net(nn.Cell):\n    def construct(self, x, y):\n        "

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
+from rewriter_passes.mint.table import Api, load, parse_signature
 
 from rewriter import Device, RewriterError
-from rewriter_passes.mint.table import Api, load, parse_signature
 
 SMALL = """\
 checked_with = ["2.10.0"]

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from rewriter_passes.mint.table import load, parse_signature
 
 pytestmark = pytest.mark.slow  # one minute to execute all rows

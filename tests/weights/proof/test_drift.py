@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from growing import bert, carried_out, gpt2, plan, proved
+from rewriter_passes.weights.fpi import Fpi
+from rewriter_passes.weights.stack import Stack
 
 from rewriter.equivalence.statistics import Status
 from rewriter.weights.model import Sizes
@@ -21,8 +23,6 @@ from rewriter.weights.proof.models import Model
 from rewriter.weights.proof.numerics import IGNORED
 from rewriter.weights.proof.relations import counted
 from rewriter.weights.proof.verdict import Drift, ExpansionVerdict, allowed
-from rewriter_passes.weights.fpi import Fpi
-from rewriter_passes.weights.stack import Stack
 
 SIZES = Sizes(hidden=24, heads=3, layers=2, intermediate=60, vocabulary=37, positions=16, types=2)
 FIELDS: dict[str, Any] = {"source": "a", "out": "b", "method": "fpi", "stored": "float32", "claimed": True}

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from growing import BERT, GPT2, bert, carried_out, gpt2, plan, proved
+from rewriter_passes.weights.average import Average
+from rewriter_passes.weights.fpi import Fpi
+from rewriter_passes.weights.identity import Identity
 
 from rewriter.equivalence.statistics import Status
 from rewriter.weights.proof.models import Model
 from rewriter.weights.proof.verdict import ExpansionVerdict
-from rewriter_passes.weights.average import Average
-from rewriter_passes.weights.fpi import Fpi
-from rewriter_passes.weights.identity import Identity
 
 BERT_TARGETS: dict[str, dict[str, Any]] = {
     "2x": {"hidden_size": 48, "num_attention_heads": 6},

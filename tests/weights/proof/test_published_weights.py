@@ -16,6 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from growing import carried_out, plan
+from rewriter_passes.weights.aki import Aki
+from rewriter_passes.weights.average import Average
+from rewriter_passes.weights.fpi import Fpi
+from rewriter_passes.weights.identity import Identity
+from rewriter_passes.weights.interleave import Interleave
+from rewriter_passes.weights.stack import Stack
 from safetensors import safe_open
 from scipy.stats import spearmanr
 from tokenizers import Tokenizer
@@ -30,12 +36,6 @@ from rewriter.weights.proof.checker import judge
 from rewriter.weights.proof.claim import Claim
 from rewriter.weights.proof.inputs import Inputs
 from rewriter.weights.proof.models import Model
-from rewriter_passes.weights.aki import Aki
-from rewriter_passes.weights.average import Average
-from rewriter_passes.weights.fpi import Fpi
-from rewriter_passes.weights.identity import Identity
-from rewriter_passes.weights.interleave import Interleave
-from rewriter_passes.weights.stack import Stack
 
 Array = npt.NDArray[Any]
 

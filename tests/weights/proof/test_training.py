@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from growing import bert, carried_out, plan
+from rewriter_passes.weights.fpi import Fpi
 from tape import bert_loss
 
 from rewriter.weights.plan import IntArray, Plan
 from rewriter.weights.proof.cases import WeightCase
 from rewriter.weights.proof.inputs import Inputs
 from rewriter.weights.proof.models import Model
-from rewriter_passes.weights.fpi import Fpi
 
 Array = npt.NDArray[Any]
 Tensors = dict[str, Array]

@@ -11,6 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from growing import bert, gpt2, plan, proved
+from rewriter_passes.weights.average import Average
+from rewriter_passes.weights.fpi import Fpi
+from rewriter_passes.weights.identity import Identity
 
 from rewriter.equivalence.statistics import Status
 from rewriter.weights import QUERIES
@@ -21,9 +24,6 @@ from rewriter.weights.model import Slot
 from rewriter.weights.plan import Axis, Plan, Recipe
 from rewriter.weights.proof.claim import Claim
 from rewriter.weights.recipes import made_of
-from rewriter_passes.weights.average import Average
-from rewriter_passes.weights.fpi import Fpi
-from rewriter_passes.weights.identity import Identity
 
 
 def edited(made: Plan, wanted: Callable[[Slot], bool], edit: Callable[[Slot, Recipe], Recipe]) -> Plan:

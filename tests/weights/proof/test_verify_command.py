@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 from growing import bert, gpt2
+from rewriter_passes.weights.aki import Aki
+from rewriter_passes.weights.fpi import Fpi
 from safetensors.numpy import load_file, save_file
 
 from rewriter import cli as command_line
 from rewriter.weights.checkpoint import open_checkpoint
 from rewriter.weights.expand import Options, make_plan, write
 from rewriter.weights.passes import WeightPass
-from rewriter_passes.weights.aki import Aki
-from rewriter_passes.weights.fpi import Fpi
 
 Verify = Callable[..., tuple[int, str, str]]
 Saved = Callable[..., Path]
