@@ -11,8 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 BERT = ROOT / "models" / "bert" / "modeling_bert.py"
 POOLED = "        pooled_output = self.dense(first_token_tensor)\n"
 READ = "        first_token_tensor = first_token_tensor * first_token_tensor.sum().item()\n"
-ENCODED = "        sequence_output = encoder_outputs[0]\n"
-TAKEN_OUT = ENCODED + "        sequence_output = sequence_output * {}.tolist()\n"
 READING = 'reading = "asnumpy item numpy tolist __array__ __bool__ __contains__ __float__ __index__ __int__".split()'
 
 
@@ -61,27 +59,6 @@ def test_what_looks_at_its_numbers_is_rolled_back_with_the_reason(cli, plugin, r
     assert {item["what"] for item in evidence} == {"trace"}, evidence
     assert document["verdicts"][0]["ok"] is True
     assert told_of(document, "BertEncoder.")["recorded"] > 0  # below it, a graph holds as much as it may
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("number", "written"), [("mindspore.Tensor(seq_length)", True), ("sequence_output.sum()", False)]
-)
-def test_a_forward_in_parts_is_recorded_as_a_whole_or_rolled_back(cli, plugin, changed_bert, number, written):
-    """Python takes a number between encoder and pooler; only one that no value has a part in may be in a recording."""
-    path = changed_bert(ENCODED, TAKEN_OUT.format(number))
-    run = cli("apply", path, "-o", "out.py", "--plugin", plugin, "--capture", "auto", "--verify", "--json")
-    assert run.code == 0, run.err
-    document = json.loads(run.out)
-    assert document["verdicts"][0]["ok"] is True
-    (site,) = [site for site in document["files"][0]["sites"] if site["pass_name"] == "record"]
-    assert ("_construct_recorded" in Path("out.py").read_text(encoding="utf-8")) is written
-    assert site["outcome"] == ("rewritten" if written else "rolled back")
-    assert written or "reads what is in a tensor, by tolist" in site["evidence"]["message"]
-    if written:
-        model = told_of(document, "BertModel._construct_recorded")
-        assert model["recorded"] == model["calls"] > 0
-        assert model["agreed"] >= model["recorded"]
 
 
 @pytest.mark.slow
