@@ -193,4 +193,4 @@ _SHOWN = 5
 
 def _already(result: Result, path: Path) -> bool:
     """Tell whether the file is what an earlier run wrote."""
-    return "def _compiled(method):" in result.source.text or files.is_result(path, result.source.data)
+    return "def _compiled(method" in result.source.text or files.is_result(path, result.source.data)
