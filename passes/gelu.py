@@ -18,7 +18,8 @@ class Gelu(NamedGelu):
     """Compute the GELU that a configuration names by the error function and products alone, on a CPU.
 
     MindSpore's own divides by the root of two, which takes a CPU longer than a product. Both are equally far from
-    GELU in float64. In single precision only; the layer stays an instance of its class.
+    GELU in float64. In single precision only; the layer stays an instance of its class. It runs when asked for by name:
+    the bits differ, and all-MiniLM-L6-v2 enlarges that to 2.7e-6 in its last hidden state.
     """
 
     name = "gelu"

@@ -11,7 +11,10 @@ import libcst as cst
 from .tree import Names, bound_name, dotted_name, find, identifiers
 from .tree import replace as replace_nodes
 
-IMPORTABLE_ROOTS = ("mindspore.mint", "mindspore.ops", "mindspore.nn", "mindnlp.core.nn", "mindnlp.core.ops")
+IMPORTABLE_ROOTS = (
+    *("mindspore.mint", "mindspore.ops", "mindspore.nn", "mindnlp.core.nn", "mindnlp.core.ops"),
+    "models.common.activations",
+)
 """Modules that are imported by `from mindspore import …`; what lies below is reached as attributes."""
 
 

@@ -50,7 +50,7 @@ def pytest_configure(config):
 def pytest_report_header():
     """Say which tests this environment cannot hold."""
     if importlib.util.find_spec("mindone") is None:
-        return "tests/mindone is left out: mindone is not installed here. CONTRIBUTING.md says how to run it."
+        return "tests/with_mindone is left out: mindone is not installed here. CONTRIBUTING.md says how to run it."
     return None
 
 

