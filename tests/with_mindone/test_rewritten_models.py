@@ -134,7 +134,7 @@ import rewriter
 rewriter.install(["mindone.transformers.models.bert"], target="cpu")
 sys.path[:0] = [{here!r}]
 from mindone.transformers.models.bert import modeling_bert
-from test_models import MODELS, asked, built, check
+from test_rewritten_models import MODELS, asked, built, check
 import numpy as np
 item = MODELS[0]
 model = built(modeling_bert, item)
