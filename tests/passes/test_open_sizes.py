@@ -136,8 +136,9 @@ class TestModel:
         for model in (old, new):
             with pytest.raises(ValueError):
                 model(x(2, 5), short, return_dict=False)
-        compiled()
-        assert same(new(x(2, 11), return_dict=False), old(x(2, 11)))
+        expected = old(x(2, 11))
+        compiled()  # also what MindSpore compiles for itself while the original runs
+        assert same(new(x(2, 11), return_dict=False), expected)
         assert compiled() == 0
 
     @pytest.mark.slow
