@@ -1,4 +1,4 @@
-"""GELU by the error function, with numbers in the place of tensors."""
+"""GELU by the error function, with products in the place of a division."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ _CODE = """\
     def $forward(self, $input):
         if $input.dtype != $mindspore.float32:
             return super().$forward($input)
-        return $input * (1.0 + $mindspore.ops.erf($input / 1.4142135381698608)) * 0.5
+        return $input * (0.5 + 0.5 * $mindspore.ops.erf($input * 0.7071067811865476))
 """
 
 
 class Gelu(NamedGelu):
-    """Compute the GELU that a configuration names with numbers where MindSpore's own formula has tensors, on a CPU.
+    """Compute the GELU that a configuration names by the error function and products alone, on a CPU.
 
-    A sum or product of two shapes, be one of them a single number in a tensor, leaves a CPU's graph with copies for as
-    long as it lives; 72 MiB in BERT-base at 128 tokens. The steps and their order are the same, and so are the bits. In
-    single precision only; the layer stays an instance of its class.
+    MindSpore's own divides by the root of two, which takes a CPU longer than a product. Both are equally far from
+    GELU in float64. In single precision only; the layer stays an instance of its class. It runs when asked for by name:
+    the bits differ, and all-MiniLM-L6-v2 enlarges that to 2.7e-6 in its last hidden state.
     """
 
     name = "gelu"
-    safety = Safety.EXACT
-    way = "numbers"
-    summary = "GELU by the error function, with numbers for the tensors of which a CPU's graph keeps copies."
+    safety = Safety.ROUNDING
+    way = "products"
+    summary = "GELU by the error function: the same formula without the division."
     code = _CODE
     examples = (
         Example(
@@ -51,7 +51,7 @@ import mindspore
 
 
 class GELU(nn.GELU):
-    """GELU by the error function, with numbers for the tensors of which a CPU's graph keeps copies."""
+    """GELU by the error function: the same formula without the division."""
 
     @classmethod
     def of(cls, layer):
@@ -63,7 +63,7 @@ class GELU(nn.GELU):
     def forward(self, input):
         if input.dtype != mindspore.float32:
             return super().forward(input)
-        return input * (1.0 + mindspore.ops.erf(input / 1.4142135381698608)) * 0.5
+        return input * (0.5 + 0.5 * mindspore.ops.erf(input * 0.7071067811865476))
 
 
 class Intermediate(nn.Module):

@@ -33,7 +33,6 @@ class GeluSigmoid(NamedGelu):
 
     name = "gelu-sigmoid"
     safety = Safety.APPROXIMATE
-    on_request = True
     before = ("mint", "flatten", "gelu")
     way = "sigmoid"
     summary = "GELU by a sigmoid: within 6e-7 of the error function's, which takes a CPU about 1.5 times as long."
