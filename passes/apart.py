@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import libcst as cst
 
 from rewriter import PassContext
 from rewriter.dataflow import captured, live_before, maybe_assigned, parameter_names, surely_assigned
-from rewriter.tree import dotted_name, find, identifiers
+from rewriter.tree import find
 
 from .forwards import ModuleClass, self_name
 from .inserted import free_name
-from .outline import call_statement
+from .outline import asked_for_frame, call_statement, is_unbound, name_in_family, names_used
 from .stays import Stays
 
 LEAVES = (
@@ -21,7 +21,6 @@ LEAVES = (
 )
 """What does not do in another method what it does where it stands."""
 SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda, cst.GeneratorExp)
-_FRAME = {f"builtins.{name}" for name in ("locals", "dir", "vars", "eval", "exec")}
 _COMMENT = "# The graph compiler looks through a wrapper by this attribute, and compiles what it finds there."
 
 
@@ -52,7 +51,7 @@ def borders(
     """
     self_ = self_name(method) or ""
     body = [item for item in method.body.body if isinstance(item, cst.BaseStatement)]
-    if any(dotted_name(item.decorator) in ("staticmethod", "classmethod") for item in method.decorators):
+    if is_unbound(method):
         raise Stays("a static or class method, so its first parameter is no module")
     if method.asynchronous is not None or statement not in body:
         raise Stays("it stands inside another statement", "Write a method for it.")
@@ -62,7 +61,7 @@ def borders(
         raise Stays("it does more than bind names")
     if self_ in maybe_assigned(body):
         raise Stays(f"the method rebinds `{self_}`", "Use another name.")
-    if next(_asks_for_frame(method, context), None) is not None:
+    if asked_for_frame(method, context):
         raise Stays("the method looks at its own names")
     at = body.index(statement)
     before = surely_assigned(body[:at], frozenset(parameter_names(method)))
@@ -80,16 +79,10 @@ def borders(
     return [name for name in order if name in inputs], [name for name in order if name in outputs]
 
 
-def _asks_for_frame(method: cst.FunctionDef, context: PassContext) -> Iterator[cst.Call]:
-    return (call for call in find(method.body, cst.Call) if context.qualified_name(call.func) in _FRAME)
-
-
 def names_for(endings: Sequence[str], method: cst.FunctionDef, owner: ModuleClass, context: PassContext) -> list[str]:
     """Return names for methods beside `method` that no class above or below uses for another."""
-    name = f"_{method.name.value.lstrip('_')}"
-    if any(context.qualified_name(base.value) not in context.dialect.module_bases for base in owner.node.bases):
-        name = f"{name}_{owner.node.name.value}"
-    taken = identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
+    name = name_in_family(f"_{method.name.value.lstrip('_')}", owner, context)
+    taken = names_used(owner)
     return [free_name(f"{name}_{ending}", taken) for ending in endings]
 
 

@@ -13,3 +13,9 @@ def why_not_measured(context: PassContext, devices: Container[str] = MEASURED) -
     """Return why what a pass writes is not for the target's device; empty when it is one of `devices`."""
     device = context.target.device.value
     return "" if device in devices else f"what it would become was not measured for {device}"
+
+
+def why_mint_stays(context: PassContext) -> str:
+    """Return why mint's own is for the target's device; empty where the file may run on a CPU."""
+    device = context.target.device.value
+    return "" if device in MEASURED else f"mint's own runs on {device}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rewriter import Example, Safety
 
-from .named_gelu import NamedGelu
+from .named_gelu import BY_NAME, NamedGelu
 
 _CODE = """\
     def $forward(self, $input):
@@ -31,19 +31,7 @@ class Gelu(NamedGelu):
         Example(
             title="for a CPU",
             device="cpu",
-            before="""\
-from mindnlp.common.activations import ACT2FN
-from mindnlp.core import nn
-
-
-class Intermediate(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.act = ACT2FN[config.hidden_act]
-
-    def forward(self, states):
-        return self.act(states)
-""",
+            before=BY_NAME,
             after='''\
 from mindnlp.common.activations import ACT2FN
 from mindnlp.core import nn
@@ -78,19 +66,7 @@ class Intermediate(nn.Module):
         Example(
             title="for Ascend",
             device="ascend",
-            before="""\
-from mindnlp.common.activations import ACT2FN
-from mindnlp.core import nn
-
-
-class Intermediate(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.act = ACT2FN[config.hidden_act]
-
-    def forward(self, states):
-        return self.act(states)
-""",
+            before=BY_NAME,
             reason="not measured for ascend",
         ),
     )

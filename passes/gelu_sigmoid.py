@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rewriter import Example, Safety
 
-from .named_gelu import NamedGelu
+from .named_gelu import BY_NAME, NamedGelu
 
 # Phi(x), the normal distribution, is a sigmoid of x times a polynomial in x². Its coefficients minimise the largest
 # error of x Phi(x) on [0, 6], which is 7e-8 before rounding; `tests/passes/test_gelu.py` compares with float64.
@@ -34,26 +34,14 @@ class GeluSigmoid(NamedGelu):
     name = "gelu-sigmoid"
     safety = Safety.APPROXIMATE
     before = ("mint", "flatten", "gelu")
-    way = "sigmoid"
+    way = "a sigmoid"
     summary = "GELU by a sigmoid: within 6e-7 of the error function's, which takes a CPU about 1.5 times as long."
     code = _CODE
     examples = (
         Example(
             title="for a CPU",
             device="cpu",
-            before="""\
-from mindnlp.common.activations import ACT2FN
-from mindnlp.core import nn
-
-
-class Intermediate(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.act = ACT2FN[config.hidden_act]
-
-    def forward(self, states):
-        return self.act(states)
-""",
+            before=BY_NAME,
             after='''\
 from mindnlp.common.activations import ACT2FN
 from mindnlp.core import nn
@@ -95,19 +83,7 @@ class Intermediate(nn.Module):
         Example(
             title="for Ascend",
             device="ascend",
-            before="""\
-from mindnlp.common.activations import ACT2FN
-from mindnlp.core import nn
-
-
-class Intermediate(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.act = ACT2FN[config.hidden_act]
-
-    def forward(self, states):
-        return self.act(states)
-""",
+            before=BY_NAME,
             reason="not measured for ascend",
         ),
     )

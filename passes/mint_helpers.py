@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from string import Template
 
 import libcst as cst
@@ -10,12 +9,12 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
-from .devices import MEASURED
-from .own import Own, outermost_functions, own_definition, with_definition
+from .devices import why_mint_stays
+from .own import Own, meaning, outermost_functions, own_definition, with_definition
 
 _HELPERS = "mindone.transformers."
 _TABLE, _LOOK_UP = _HELPERS + "activations.ACT2FN", _HELPERS + "activations.get_activation"
-_MADE = {_HELPERS + "activations.gelu": "gelu", _HELPERS + "activations.gelu_python": "gelu"}
+_GELUS = (_HELPERS + "activations.gelu", _HELPERS + "activations.gelu_python")
 _BASE = _HELPERS + "modeling_utils."
 
 _ACTIVATION = '''\
@@ -214,9 +213,10 @@ def _with_activations(context: PassContext, tree: cst.Module) -> cst.Module:
     functions = list(outermost_functions(tree))
     for call in (call for function in functions for call in find(function.body, cst.Call)):
         name = context.qualified_name(call.func) or ""
-        if name in _MADE and not _stays(context, call, name):
-            changes[call.func] = cst.parse_expression(context.use(f"mindspore.ops.{_MADE[name]}"))
-            context.rewritten(call, name, context.use(f"mindspore.ops.{_MADE[name]}"))
+        if name in _GELUS and not _stays(context, call, name):
+            gelu = context.use("mindspore.ops.gelu")
+            changes[call.func] = cst.parse_expression(gelu)
+            context.rewritten(call, name, gelu)
     done = {arg.value for function in functions for call in find(function.body, cst.Call) for arg in _given(call)}
     kinds: tuple[type[cst.Subscript | cst.Call], ...] = (cst.Subscript, cst.Call)
     for node in (node for function in functions for node in find(function.body, kinds)):
@@ -255,10 +255,10 @@ def _looked_up(node: cst.Subscript | cst.Call, context: PassContext) -> str:
 
 
 def _stays(context: PassContext, node: cst.CSTNode, name: str) -> bool:
-    device = context.target.device.value
-    if device not in MEASURED:
-        context.skipped(node, name, f"mint's own runs on {device}")
-    return device not in MEASURED
+    reason = why_mint_stays(context)
+    if reason:
+        context.skipped(node, name, reason)
+    return bool(reason)
 
 
 def _with_method(context: PassContext, tree: cst.Module) -> cst.Module:
@@ -287,6 +287,5 @@ def _with_method(context: PassContext, tree: cst.Module) -> cst.Module:
 
 
 def _is_same(one: cst.FunctionDef, other: cst.FunctionDef) -> bool:
-    texts = (cst.Module([part.with_changes(leading_lines=[])]).code for part in (one, other))
-    first, second = (ast.dump(ast.parse(text)) for text in texts)
+    first, second = (meaning(cst.Module([part.with_changes(leading_lines=[])]).code) for part in (one, other))
     return first == second

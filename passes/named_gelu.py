@@ -25,6 +25,20 @@ class $name($base):
         return layer
 
 '''
+BY_NAME = """\
+from mindnlp.common.activations import ACT2FN
+from mindnlp.core import nn
+
+
+class Intermediate(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.act = ACT2FN[config.hidden_act]
+
+    def forward(self, states):
+        return self.act(states)
+"""
+"""What the examples of these passes begin with."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,7 @@ class NamedGelu(Pass):
     Attributes:
         way: By what the subclass computes it, for a reader: `a sigmoid`.
         summary: First line of the subclass's documentation.
-        code: Its forward method, with `$forward`, `$input` and `$ops`.
+        code: Its forward method, with `$forward`, `$input` and `$mindspore`.
     """
 
     for_speed = True

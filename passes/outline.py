@@ -151,13 +151,23 @@ def name_of_part(owner: ModuleClass, forward: cst.FunctionDef, context: PassCont
     Raises:
         CannotOutline: The class has one of that name.
     """
-    name = f"_{forward.name.value}{suffix}"
-    if any(context.qualified_name(base.value) not in context.dialect.module_bases for base in owner.node.bases):
-        name = f"{name}_{owner.node.name.value}"
-    used = identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
-    if name in used:
+    name = name_in_family(f"_{forward.name.value}{suffix}", owner, context)
+    if name in names_used(owner):
         raise CannotOutline(f"the class already uses the name `{name}`", "Rename it.")
     return name
+
+
+def name_in_family(name: str, owner: ModuleClass, context: PassContext) -> str:
+    """Return a name for a method of a class, with that of the class where it derives from another model's class."""
+    bases = (context.qualified_name(base.value) for base in owner.node.bases)
+    return (
+        f"{name}_{owner.node.name.value}" if any(base not in context.dialect.module_bases for base in bases) else name
+    )
+
+
+def names_used(owner: ModuleClass) -> frozenset[str]:
+    """Return the names and attributes that a class reads or binds."""
+    return identifiers(owner.node) | {node.attr.value for node in find(owner.node, cst.Attribute)}
 
 
 def find_region(forward: cst.FunctionDef, at: int, context: PassContext, *, earliest: int | None = None) -> Region:
@@ -199,18 +209,23 @@ def check_method(forward: cst.FunctionDef, context: PassContext) -> None:
         CannotOutline: With the reason.
     """
     self_ = self_name(forward) or "self"
-    if _is_unbound(forward):
+    if is_unbound(forward):
         raise CannotOutline("a static or class method, so its first parameter is no module")
     if self_ in maybe_assigned(block(forward.body)):
         raise CannotOutline(f"the method rebinds `{self_}`", "Use another name.")
     if next(find(forward.body, (cst.Global, cst.Nonlocal)), None) is not None:
         raise CannotOutline("the method rebinds a name of an outer scope", "Return the value instead.")
-    for call in find(forward.body, cst.Call):
-        if (name := context.qualified_name(call.func)) in _FRAME:
-            raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
+    if name := asked_for_frame(forward, context):
+        raise CannotOutline(f"`{name.removeprefix('builtins.')}` sees the names of the method it is in")
 
 
-def _is_unbound(function: cst.FunctionDef) -> bool:
+def asked_for_frame(method: cst.FunctionDef, context: PassContext) -> str:
+    """Return the builtin by which a method looks at its own names; empty where it does not."""
+    names = (context.qualified_name(call.func) for call in find(method.body, cst.Call))
+    return next((name for name in names if name in _FRAME), None) or ""
+
+
+def is_unbound(function: cst.FunctionDef) -> bool:
     """Tell whether a function is called without the object of its class."""
     names = {dotted_name(item.decorator) for item in function.decorators}
     return bool(names & {"staticmethod", "classmethod"})

@@ -47,7 +47,7 @@ def own_definition(context: PassContext, tree: cst.Module, template: str, name: 
     for node in tree.body:
         if isinstance(node, (cst.ClassDef, cst.FunctionDef)) and node.name.value.startswith(name):
             text = Template(template).substitute(texts, name=node.name.value)
-            if _meaning(text) == _meaning(tree.code_for_node(node)):
+            if meaning(text) == meaning(tree.code_for_node(node)):
                 return Own(node.name.value, text, is_there=True)
     free = free_name(name, identifiers(tree))
     return Own(free, Template(template).substitute(texts, name=free), is_there=False)
@@ -88,6 +88,6 @@ def outermost_functions(tree: cst.CSTNode) -> Iterator[cst.FunctionDef]:
 _BLOCKS = (cst.BaseCompoundStatement, cst.BaseSuite, cst.Else, cst.Finally, cst.ExceptHandler)
 
 
-def _meaning(text: str) -> str:
+def meaning(text: str) -> str:
     """Return what is left of a text without its layout."""
     return ast.dump(ast.parse(text))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -126,10 +127,12 @@ class ChangingCall:
 
 def changing_calls(context: PassContext) -> Iterator[ChangingCall]:
     """Yield the statements that a forward may come to, and that have a helper change something in place."""
-    helpers = _helpers(context)
+    functions = _functions(context)
+    helpers = {function.name.value: (function, changed) for function in functions if (changed := _changed(function))}
     if not helpers:
         return
-    for method in _reached(context):
+    named = Counter(function.name.value for function in functions)
+    for method in _reached(functions, context.dialect.forward):
         statements = {
             statement: name
             for statement in find(method.body, cst.Expr)
@@ -142,22 +145,13 @@ def changing_calls(context: PassContext) -> Iterator[ChangingCall]:
         for node, name in statements.items():
             helper, changed = helpers[name]
             why = _why_not(helper, changed)
-            if sum(function.name.value == name for function in _functions(context)) > 1:
+            if named[name] > 1:
                 why = "several functions have its name"
             if not why and not given[node]:
                 why = "what is changed has no name there"
             if not why and node not in alone:
                 why = f"another name may hold what `{given[node]}` is"
             yield ChangingCall(node, helper, min(changed), given[node], why)
-
-
-def _helpers(context: PassContext) -> Mapping[str, tuple[cst.FunctionDef, frozenset[str]]]:
-    """Return the functions of a file that change a parameter in place, by name, and what they change."""
-    found = {}
-    for function in _functions(context):
-        if changed := _changed(function):
-            found[function.name.value] = function, changed
-    return found
 
 
 def _functions(context: PassContext) -> list[cst.FunctionDef]:
@@ -178,12 +172,12 @@ def _changed(function: cst.FunctionDef) -> frozenset[str]:
     return frozenset(names & set(parameter_names(function)))
 
 
-def _reached(context: PassContext) -> list[cst.FunctionDef]:
-    """Return the functions of a file that its forwards may come to, as far as names tell."""
+def _reached(functions: Sequence[cst.FunctionDef], forward: str) -> list[cst.FunctionDef]:
+    """Return those of `functions` that a forward, or what is called so, may come to, as far as names tell."""
     by_name: dict[str, list[cst.FunctionDef]] = {}
-    for function in _functions(context):
+    for function in functions:
         by_name.setdefault(function.name.value, []).append(function)
-    todo, found = [context.dialect.forward], []
+    todo, found = [forward], []
     while todo:
         for function in by_name.pop(todo.pop(), ()):
             found.append(function)

@@ -9,8 +9,9 @@ import libcst as cst
 from rewriter import PassContext
 from rewriter.tree import children, find
 
-from .devices import MEASURED
+from .devices import why_mint_stays
 from .own import Own, own_definition, with_definition
+from .subclasses import why_compared
 
 Reference = cst.Name | cst.Attribute
 WhyNot = Callable[[cst.Call], str]
@@ -51,7 +52,7 @@ def replaced(
     ours = {
         part for node in tree.body if own.is_there and _is_named(node, own.name) for part in find(node, cst.CSTNode)
     }
-    reason = _why_none(context, name)
+    reason = why_mint_stays(context) or why_compared(context, name)
     chosen: dict[cst.CSTNode, cst.CSTNode] = {}
     for node, call in used:
         if node in ours or (call is not None and passes_by(call)):
@@ -106,14 +107,3 @@ def _earlier(tree: cst.Module, template: str, short: str) -> Own | None:
 
 def _is_named(node: cst.CSTNode, name: str) -> bool:
     return isinstance(node, (cst.ClassDef, cst.FunctionDef)) and node.name.value == name
-
-
-def _why_none(context: PassContext, name: str) -> str:
-    """Return why nothing of this name can be replaced in the file; empty when it can."""
-    device = context.target.device.value
-    if device not in MEASURED:
-        return f"mint's own runs on {device}"
-    compared = (part for node in find(context.tree, cst.Comparison) for part in find(node, (cst.Name, cst.Attribute)))
-    if any(context.qualified_name(part) == name for part in compared):
-        return "the file compares a type with it, and a subclass is another type"
-    return ""

@@ -62,10 +62,13 @@ def replace_layers(
 
 def _why_none(context: PassContext, layer: str, subclass: Subclass) -> str:
     """Return why no layer of this kind can be replaced in the file; empty when they can."""
-    if reason := why_not_measured(context, subclass.devices):
-        return reason
+    return why_not_measured(context, subclass.devices) or why_compared(context, layer)
+
+
+def why_compared(context: PassContext, name: str) -> str:
+    """Return why what is called `name` must not become a subclass in this file; empty when it may."""
     compared = (part for node in find(context.tree, cst.Comparison) for part in find(node, (cst.Name, cst.Attribute)))
-    if any(context.qualified_name(part) == layer for part in compared):
+    if any(context.qualified_name(part) == name for part in compared):
         return "the file compares a type with it, and a subclass is another type"
     return ""
 
