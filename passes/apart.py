@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import libcst as cst
 
 from rewriter import PassContext
 from rewriter.dataflow import captured, live_before, maybe_assigned, parameter_names, surely_assigned
-from rewriter.tree import find
+from rewriter.tree import find, replace
 
-from .forwards import ModuleClass, self_name
+from .forwards import ModuleClass, module_classes, self_name
 from .inserted import free_name
 from .outline import asked_for_frame, call_statement, is_unbound, name_in_family, names_used
 from .stays import Stays
@@ -22,6 +23,49 @@ LEAVES = (
 """What does not do in another method what it does where it stands."""
 SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda, cst.GeneratorExp)
 _COMMENT = "# The graph compiler looks through a wrapper by this attribute, and compiles what it finds there."
+
+
+_Statement = TypeVar("_Statement", cst.Try, cst.With)
+
+
+def outlined(
+    context: PassContext,
+    kind: type[_Statement],
+    is_wanted: Callable[[_Statement, cst.FunctionDef], bool],
+    parts: Callable[[_Statement, cst.FunctionDef, ModuleClass], Sequence[cst.BaseStatement]],
+    *,
+    note: str,
+    second: str,
+    advice: str = "",
+) -> cst.Module:
+    """Put methods in the place of statements, in every method of every module class but `__init__`; one in each.
+
+    Args:
+        context: The pass at work.
+        kind: What the statements are.
+        is_wanted: Tells of each whether the pass is for it.
+        parts: Returns what takes the place of the method that has one, and raises `Stays` where nothing can.
+        note: What was done, for the report.
+        second: Why another one in the same method stays.
+        advice: What the owner of a forward can do where nothing better is known.
+    """
+    changes: dict[cst.CSTNode, cst.FlattenSentinel[cst.BaseStatement]] = {}
+    for owner in module_classes(context):
+        for method in owner.methods():
+            for statement in find(method.body, kind, into_functions=False):
+                if method.name.value == "__init__" or not is_wanted(statement, method):
+                    continue
+                what = f"{owner.node.name.value}.{method.name.value}"
+                try:
+                    if method in changes:
+                        raise Stays(second, "Write a method for each.")
+                    changes[method] = cst.FlattenSentinel(parts(statement, method, owner))
+                except Stays as why:
+                    is_forward = method.name.value == context.dialect.forward
+                    context.skipped(statement, what, str(why), (why.advice or advice) if is_forward else "")
+                else:
+                    context.rewritten(statement, what, note)
+    return replace(context.tree, changes)
 
 
 def computes(block: cst.BaseSuite, self_: str) -> bool:

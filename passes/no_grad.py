@@ -5,12 +5,10 @@ from __future__ import annotations
 import libcst as cst
 
 from rewriter import Example, Pass, PassContext, Safety
-from rewriter.tree import find, replace
 
-from .apart import borders, link, names_for, new_method, with_call
-from .forwards import ModuleClass, module_classes, self_name
+from .apart import borders, link, names_for, new_method, outlined, with_call
+from .forwards import ModuleClass, self_name
 from .outline import call_statement, return_statement
-from .stays import Stays
 
 _NO_GRAD = ("mindnlp.core.no_grad", "mindnlp.core.autograd.no_grad")
 
@@ -95,23 +93,14 @@ class Positions(nn.Module):
         """Look at every method of every module class but `__init__`."""
         if not context.mentions("no_grad("):
             return context.tree
-        changes: dict[cst.CSTNode, cst.FlattenSentinel[cst.BaseStatement]] = {}
-        for owner in module_classes(context):
-            for method in owner.methods():
-                for statement in find(method.body, cst.With, into_functions=False):
-                    if method.name.value == "__init__" or not _is_no_grad(statement, context):
-                        continue
-                    what = f"{owner.node.name.value}.{method.name.value}"
-                    try:
-                        if method in changes:
-                            raise Stays("a second `with` in one method", "Write a method for each.")
-                        changes[method] = _outlined(statement, method, owner, context)
-                    except Stays as why:
-                        is_forward = method.name.value == context.dialect.forward
-                        context.skipped(statement, what, str(why), why.advice if is_forward else "")
-                    else:
-                        context.rewritten(statement, what, "a graph stops gradients behind it")
-        return replace(context.tree, changes)
+        return outlined(
+            context,
+            cst.With,
+            lambda statement, method: _is_no_grad(statement, context),
+            lambda statement, method, owner: _parts(statement, method, owner, context),
+            note="a graph stops gradients behind it",
+            second="a second `with` in one method",
+        )
 
 
 def _is_no_grad(statement: cst.With, context: PassContext) -> bool:
@@ -121,9 +110,9 @@ def _is_no_grad(statement: cst.With, context: PassContext) -> bool:
     return len(statement.items) == 1 and is_call and item.asname is None and name in _NO_GRAD
 
 
-def _outlined(
+def _parts(
     statement: cst.With, method: cst.FunctionDef, owner: ModuleClass, context: PassContext
-) -> cst.FlattenSentinel[cst.BaseStatement]:
+) -> list[cst.BaseStatement]:
     """Return a method that calls another one in the place of `with`, and what it needs for that.
 
     Raises:
@@ -137,12 +126,10 @@ def _outlined(
     inner = cst.parse_statement(f"return {self_}.{inside}({', '.join(inputs)})")
     kept = statement.with_changes(body=statement.body.with_changes(body=[inner]), leading_lines=())
     back = return_statement(outputs)
-    return cst.FlattenSentinel(
-        [
-            with_call(statement, method, apart, inputs, outputs),
-            new_method(inside, self_, inputs, [*statement.body.body, back]),
-            new_method(apart, self_, inputs, [kept]),
-            new_method(in_graph, self_, inputs, [call_statement(inside, self_, inputs, outputs), *stopped, back]),
-            link(apart, in_graph),
-        ]
-    )
+    return [
+        with_call(statement, method, apart, inputs, outputs),
+        new_method(inside, self_, inputs, [*statement.body.body, back]),
+        new_method(apart, self_, inputs, [kept]),
+        new_method(in_graph, self_, inputs, [call_statement(inside, self_, inputs, outputs), *stopped, back]),
+        link(apart, in_graph),
+    ]

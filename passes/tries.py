@@ -6,10 +6,10 @@ import libcst as cst
 
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.dataflow import live_before, reads, surely_assigned, target_names
-from rewriter.tree import find, replace
+from rewriter.tree import find
 
-from .apart import LEAVES, SCOPES, borders, computes, link, names_for, new_method, with_call
-from .forwards import ModuleClass, module_classes, self_name
+from .apart import LEAVES, SCOPES, borders, computes, link, names_for, new_method, outlined, with_call
+from .forwards import ModuleClass, self_name
 from .outline import return_statement
 from .stays import Stays
 
@@ -96,29 +96,20 @@ class Boxes(nn.Cell):
         """Look at every method of every module class but `__init__`."""
         if not context.mentions("try:", "try :"):
             return context.tree
-        changes: dict[cst.CSTNode, cst.FlattenSentinel[cst.BaseStatement]] = {}
-        for owner in module_classes(context):
-            for method in owner.methods():
-                for statement in find(method.body, cst.Try, into_functions=False):
-                    if method.name.value == "__init__" or not computes(statement.body, self_name(method) or ""):
-                        continue
-                    what = f"{owner.node.name.value}.{method.name.value}"
-                    try:
-                        if method in changes:
-                            raise Stays("a second `try`", "Write a method for each.")
-                        changes[method] = _outlined(statement, method, owner, context)
-                    except Stays as why:
-                        is_forward = method.name.value == context.dialect.forward
-                        advice = (why.advice or "Ask beforehand for what may go wrong.") if is_forward else ""
-                        context.skipped(statement, what, str(why), advice)
-                    else:
-                        context.rewritten(statement, what, "its handlers stay outside of a graph")
-        return replace(context.tree, changes)
+        return outlined(
+            context,
+            cst.Try,
+            lambda statement, method: computes(statement.body, self_name(method) or ""),
+            lambda statement, method, owner: _parts(statement, method, owner, context),
+            note="its handlers stay outside of a graph",
+            second="a second `try`",
+            advice="Ask beforehand for what may go wrong.",
+        )
 
 
-def _outlined(
+def _parts(
     statement: cst.Try, method: cst.FunctionDef, owner: ModuleClass, context: PassContext
-) -> cst.FlattenSentinel[cst.BaseStatement]:
+) -> list[cst.BaseStatement]:
     """Return a method that calls another one in the place of `try`, and what it needs for that.
 
     Raises:
@@ -134,14 +125,12 @@ def _outlined(
     plain, tried = names_for(("untried", "tried"), method, owner, context)
     inner = cst.parse_statement(f"return {self_}.{plain}({', '.join(inputs)})")
     kept = statement.with_changes(body=statement.body.with_changes(body=[inner]), leading_lines=())
-    return cst.FlattenSentinel(
-        [
-            with_call(statement, method, tried, inputs, outputs),
-            new_method(plain, self_, inputs, [*statement.body.body, return_statement(outputs)]),
-            new_method(tried, self_, inputs, [kept]),
-            link(tried, plain),
-        ]
-    )
+    return [
+        with_call(statement, method, tried, inputs, outputs),
+        new_method(plain, self_, inputs, [*statement.body.body, return_statement(outputs)]),
+        new_method(tried, self_, inputs, [kept]),
+        link(tried, plain),
+    ]
 
 
 def _only_raises(handler: cst.ExceptHandler) -> bool:
