@@ -17,7 +17,7 @@ class $name($base):
 
     def $forward(self, input):
         weight = self.weight
-        if input.dtype != $mindspore.float32 or weight.dtype != $mindspore.float32:
+        if getattr(input, "dtype", None) != $mindspore.float32 or weight.dtype != $mindspore.float32:
             return super().$forward(input)
         output = self._product(input.reshape(-1, input.shape[-1]), weight)
         if self.bias is not None:
@@ -75,7 +75,7 @@ class Linear(nn.Linear):
 
     def forward(self, input):
         weight = self.weight
-        if input.dtype != mindspore.float32 or weight.dtype != mindspore.float32:
+        if getattr(input, "dtype", None) != mindspore.float32 or weight.dtype != mindspore.float32:
             return super().forward(input)
         output = self._product(input.reshape(-1, input.shape[-1]), weight)
         if self.bias is not None:

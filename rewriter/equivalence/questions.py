@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,8 @@ def gradients(model: Any, case: Case) -> Outcome:
     """Return the loss of a call and the gradient of every parameter: `{"loss": …, "gradients[key]": …}`.
 
     A model that returns no loss gets one: the sum of its floating outputs, each number weighted by one drawn from the
-    output's place, so that no error cancels out.
+    output's place, so that no error cancels out. What a model draws from Python and NumPy, as LayerDrop does, is the
+    same in every call.
     """
     import mindspore
 
@@ -31,10 +35,24 @@ def gradients(model: Any, case: Case) -> Outcome:
         return _weighted_sum(result) if given is None else given
 
     def run() -> dict[str, Any]:
-        value, found = mindspore.value_and_grad(loss, None, tuple(parameters.values()))()
+        with _same_draws():
+            value, found = mindspore.value_and_grad(loss, None, tuple(parameters.values()))()
         return {"loss": value, **{f"gradients[{key}]": one for key, one in zip(parameters, found, strict=True)}}
 
     return outcome_of(model, run)
+
+
+@contextmanager
+def _same_draws() -> Iterator[None]:
+    """Draw the same numbers inside each time, and go on outside as if nothing had been drawn."""
+    ours, numbers = random.getstate(), np.random.get_state()
+    random.seed(0)
+    np.random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(ours)
+        np.random.set_state(numbers)
 
 
 def _weighted_sum(result: Any) -> Any:

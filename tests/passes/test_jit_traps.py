@@ -18,6 +18,8 @@ from mindspore import Tensor, ops
 from mindspore.graph.api import ms_compile_cache
 from sampling import slow_but
 
+from rewriter.runtime.stand_ins.kernels import settle
+
 TEXT = """\
 import mindspore
 from $package import nn
@@ -496,6 +498,7 @@ class TestArguments:
             with pytest.raises(Exception) as error:
                 model(argument)[0].asnumpy()
             kinds.append(error.type)
+            settle()  # MindSpore raises what a call in the background met in whatever comes next
         assert kinds[0] is kinds[1]
         assert_same(*(model(X) for model in shared))
         assert_compiled(shared[1])

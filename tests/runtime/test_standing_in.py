@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import types
+from contextlib import suppress
 
 import mindspore
 import numpy as np
@@ -129,9 +130,10 @@ def test_an_error_of_another_kind_is_no_missing_kernel():
 
 
 def test_a_late_error_is_not_blamed_on_the_next_call():
-    """Launched in the background, the first call fails while the second is made."""
+    """Launched in the background, the first call mostly fails while the second is made; at times at once."""
     assert lacks_kernel(lambda: mint.trace(Tensor(np.ones((2, 2), np.float32))))
-    mint.trace(Tensor(np.ones((2, 2), np.float32)))
+    with suppress(Exception):
+        mint.trace(Tensor(np.ones((2, 2), np.float32)))
     settle()
     assert not lacks_kernel(lambda: mint.cat([Tensor([1.0]), Tensor([1.0])]))
 
