@@ -122,7 +122,7 @@ def helper_text(context: PassContext) -> str:
     """Return the source of the helper for the file's dialect and the target's MindSpore."""
     dynamic, capture = context.target.dynamic, context.target.capture
     parts = _MINDNLP if context.dialect.name == "mindnlp.core" else _CELL
-    names = _names(context, "mindspore", "itertools.chain", "operator.is_")
+    names = _names(context, "mindspore", "itertools.chain", "operator.is_", "sys", "ctypes.CDLL")
     strict = _spelling("graph", context)
     graphs = {Capture.AST: f"_Bounded({strict}, module, method, layout)", Capture.TRACE: "_Traced(graph, self)"}
     graph = (
@@ -135,7 +135,7 @@ def helper_text(context: PassContext) -> str:
         opened = _spelling("opened", context, dynamic=True)
         text += "\n\n" + _text("open.txt").substitute(names, closed=strict, opened=opened)
     if capture is not Capture.AST:
-        names.update(_names(context, "linecache", "sys", "random", "numpy"))
+        names.update(_names(context, "linecache", "random", "numpy"))
         traced = f'{names["mindspore"]}.jit(recording, capture_mode="trace")'
         text += "\n\n" + _text("traced.txt").substitute(names, traced=traced)
     if capture is Capture.AUTO:

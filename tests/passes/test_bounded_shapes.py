@@ -1,6 +1,8 @@
 """A graph is compiled for a few sets of shapes at a time: what is dropped, what is said, and that answers are right."""
 
+import ctypes
 import gc
+import types
 
 import mindspore
 import numpy as np
@@ -90,6 +92,23 @@ def test_what_was_used_longest_ago_is_dropped_and_compiled_again_when_it_is_need
     for rows, compilations in ((1, 0), (3, 0), (4, 0), (2, 1), (4, 0), (1, 1)):
         assert same(new(x(rows)), old(x(rows)))
         assert compiled() == compilations
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="glibc's own")
+def test_the_compiler_s_memory_is_given_back_before_its_graph_runs(make, monkeypatch):
+    """Once for each compilation, when it is not run yet; and MindSpore stays as it was."""
+    _, new = make()
+    ran, given_back = [], []
+    native = api._pynative_executor.grad_jit
+    monkeypatch.setattr(api._pynative_executor, "grad_jit", lambda *args: ran.append(1) or native(*args), raising=False)
+    library = types.SimpleNamespace(malloc_trim=lambda pad: given_back.append((len(api.ms_compile_cache), len(ran))))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    before = len(api.ms_compile_cache)
+    for rows in (1, 2, 1):
+        new(x(rows))
+    assert given_back == [(before + 1, 0), (before + 2, 1)]
+    assert len(ran) == 3
+    assert "set_jit_compile_phase" not in vars(api._pynative_executor)
 
 
 @pytest.fixture
