@@ -16,14 +16,13 @@ class $name($base):
     _add_bias = $ops.BiasAdd()
 
     def $forward(self, input):
-        weight = self.weight
-        if getattr(input, "dtype", None) != $mindspore.float32 or weight.dtype != $mindspore.float32:
+        if getattr(input, "dtype", None) != $mindspore.float32:
             return super().$forward(input)
-        output = self._product(input.reshape(-1, input.shape[-1]), weight)
+        output = self._product(input.reshape(-1, input.shape[-1]), self.weight)
         if self.bias is not None:
             # Of a bias that was assigned a longer value, the operator sees the old length; of a view the new one.
             output = self._add_bias(output, self.bias.view(-1))
-        return output.reshape(*input.shape[:-1], weight.shape[0])
+        return output.reshape(*input.shape[:-1], self.weight.shape[0])
 '''
 _NOTE = "a product of matrices and a bias"
 _LAYERS = {
@@ -74,14 +73,13 @@ class Linear(nn.Linear):
     _add_bias = ms_ops.BiasAdd()
 
     def forward(self, input):
-        weight = self.weight
-        if getattr(input, "dtype", None) != mindspore.float32 or weight.dtype != mindspore.float32:
+        if getattr(input, "dtype", None) != mindspore.float32:
             return super().forward(input)
-        output = self._product(input.reshape(-1, input.shape[-1]), weight)
+        output = self._product(input.reshape(-1, input.shape[-1]), self.weight)
         if self.bias is not None:
             # Of a bias that was assigned a longer value, the operator sees the old length; of a view the new one.
             output = self._add_bias(output, self.bias.view(-1))
-        return output.reshape(*input.shape[:-1], weight.shape[0])
+        return output.reshape(*input.shape[:-1], self.weight.shape[0])
 
 
 class Pooler(nn.Module):

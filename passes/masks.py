@@ -31,7 +31,7 @@ _EXPANDED = '''
 def _expanded_mask(mask, dtype, tgt_len=None):
     """Return a mask of shape (batch, 1, target length, length) for one of shape (batch, length): 0 where it is 1."""
     batch, length = mask.shape
-    wide = mask[:, None, None, :].broadcast_to((batch, 1, length if tgt_len is None else tgt_len, length))
+    wide = mask.expand_dims(1).expand_dims(2).broadcast_to((batch, 1, length if tgt_len is None else tgt_len, length))
     inverted = 1.0 - wide.to(dtype)
     return inverted.masked_fill(inverted.to($mindspore.bool_), _least(dtype))
 '''
@@ -45,7 +45,7 @@ def _causal_mask(input_shape, dtype, past_key_values_length=0):
     mask = $ops.zeros((length, length), dtype=dtype).masked_fill(at > at[:, None], _least(dtype))
     if past_key_values_length > 0:
         mask = $ops.cat([$ops.zeros((length, past_key_values_length), dtype=dtype), mask], dim=-1)
-    return mask[None, None, :, :].broadcast_to((batch, 1, length, length + past_key_values_length))
+    return mask.expand_dims(0).expand_dims(0).broadcast_to((batch, 1, length, length + past_key_values_length))
 '''
 _CAUSAL_EARLIER = '''
 def _causal_mask(input_shape, dtype, past_key_values_length=0):
@@ -58,7 +58,7 @@ def _causal_mask(input_shape, dtype, past_key_values_length=0):
     mask = mask.masked_fill(at <= at[:, None], 0).to(dtype)
     if past_key_values_length > 0:
         mask = $ops.cat([$ops.zeros((length, past_key_values_length), dtype=dtype), mask], axis=-1)
-    return mask[None, None, :, :].broadcast_to((batch, 1, length, length + past_key_values_length))
+    return mask.expand_dims(0).expand_dims(0).broadcast_to((batch, 1, length, length + past_key_values_length))
 '''
 """That of mindnlp up to 0.3: `ops.full` makes int64 of any number, so that what is hidden has -2**63."""
 _FUNCTIONS = {
@@ -72,22 +72,22 @@ _EXTENDED = '''
         """As inherited; in a form that a graph can hold."""
         dtype = self.dtype if dtype is None else dtype
         if attention_mask.ndim == 3:
-            mask = attention_mask[:, None, :, :]
+            mask = attention_mask.expand_dims(1)
         elif attention_mask.ndim != 2:
             return super().get_extended_attention_mask(attention_mask, input_shape, dtype)
         elif self.config.is_decoder:
             mask = self.create_extended_attention_mask_for_decoder(input_shape, attention_mask)
         else:
-            mask = attention_mask[:, None, None, :]
+            mask = attention_mask.expand_dims(1).expand_dims(2)
         return (1.0 - mask.to(dtype=dtype)) * _least(dtype)
 '''
 _INVERTED = '''
     def invert_attention_mask(self, encoder_attention_mask):
         """As inherited; in a form that a graph can hold."""
         if encoder_attention_mask.ndim == 3:
-            mask = encoder_attention_mask[:, None, :, :]
+            mask = encoder_attention_mask.expand_dims(1)
         elif encoder_attention_mask.ndim == 2:
-            mask = encoder_attention_mask[:, None, None, :]
+            mask = encoder_attention_mask.expand_dims(1).expand_dims(2)
         else:
             return super().invert_attention_mask(encoder_attention_mask)
         return (1.0 - mask.to(dtype=self.dtype)) * _least(self.dtype)
@@ -97,7 +97,7 @@ _INVERTED_ONCE = '''
         """As inherited; in a form that a graph can hold."""
         if encoder_attention_mask.ndim != 2:
             return super().invert_attention_mask(encoder_attention_mask)
-        return (1.0 - encoder_attention_mask[:, None, None, :].to(dtype=self.dtype)) * _least(self.dtype)
+        return (1.0 - encoder_attention_mask.expand_dims(1).expand_dims(2).to(dtype=self.dtype)) * _least(self.dtype)
 '''
 """That of mindnlp up to 0.3, which takes a mask with three axes as it is."""
 _METHODS = {"get_extended_attention_mask": _EXTENDED, "invert_attention_mask": _INVERTED}
