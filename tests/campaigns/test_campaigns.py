@@ -27,6 +27,7 @@ def every():
 
 
 @pytest.mark.slow
+@pytest.mark.breadth
 def test_mutants_are_python_and_differ_in_one_place(every):
     for name, path in FILES.items():
         text = rewrite(path).text
@@ -39,6 +40,7 @@ def test_mutants_are_python_and_differ_in_one_place(every):
 
 
 @pytest.mark.slow
+@pytest.mark.breadth
 def test_there_are_enough_of_enough_kinds(every):
     chosen = [mutant for one in every.values() for mutant in spread(one, 6)]
     assert len(chosen) >= 200
@@ -47,6 +49,7 @@ def test_there_are_enough_of_enough_kinds(every):
 
 
 @pytest.mark.slow
+@pytest.mark.breadth
 def test_the_guard_and_what_nobody_sees_are_left_alone(every):
     places = {mutant.where.partition(".")[0] for one in every.values() for mutant in one}
     assert not places & GUARD

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sampling import breadth_but
 
 import rewriter
 from rewriter.equivalence import verify
@@ -374,12 +375,17 @@ def few(cases) -> list[Case]:
     return [every, plain, *(case for case in found if case.scenario == "gradients")][:3]
 
 
+EVERY_RUN = (
+    *("a helper in another module", "plain tuples", "super().construct", "LayerDrop", "an encoder called twice"),
+    *("a helper that changes its argument", "a pooler in two branches", "CLIP: aliased imports"),
+)
+
+
 def test_there_are_twenty():
     assert len(STYLES) >= 20
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", STYLES)
+@pytest.mark.parametrize("name", breadth_but(STYLES, *EVERY_RUN))
 def test_style(name, tmp_path):
     style = STYLES[name]
     package = tmp_path / re.sub(r"\W", "_", f"style_{name}")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mindspore import Tensor
 from mindspore.common import api
+from sampling import breadth_but
 
 import rewriter
 
@@ -220,9 +221,8 @@ class TestText:
         assert "needs MindSpore 2.7.0" in caught.value.hint
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dynamic", [True, False])
-@pytest.mark.parametrize("name", ["BertModel", "BertForSequenceClassification"])
+@pytest.mark.parametrize("name", breadth_but(["BertModel", "BertForSequenceClassification"], "BertModel"))
 def test_bert(name, dynamic, import_file, compiled):
     """The bundled BERT, for a CPU: `ops.narrow`, which it takes its positions by, is `mint.narrow` there."""
     from models.bert import modeling_bert as old

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from programs import blocks
+from sampling import breadth_but
 
 from rewriter import pipeline, source
 from rewriter.changes import changes, consistent, keep
@@ -245,7 +246,10 @@ def steps_of(path, passes) -> list[tuple[cst.Module, cst.Module]]:
     return [*steps, (cst.parse_module(file.data), cst.parse_module(result.data))]
 
 
-@pytest.mark.slow
+FILES = ["mindnlp/bert", "mindnlp/clip", "models/bert", "models/clip"]
+
+
+@pytest.mark.parametrize("real_file", breadth_but(FILES, "models/bert"), indirect=True)
 def test_each_pass_on_the_real_files(real_file, builtin_passes):
     steps = steps_of(real_file, builtin_passes)
     assert len(steps) > 4

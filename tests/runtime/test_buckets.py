@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mindspore import Tensor
 from mindspore.common import api
+from sampling import breadth_but
 
 import rewriter
 from models.bert import modeling_bert
@@ -546,15 +547,17 @@ def test_mindnlp(family):
         assert "masked as a whole" in check(model, padded=False, lengths=(8,), batches=(4,), **given, **row)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "name", "config"),
-    [
-        ("bert", "BertLMHeadModel", "BertConfig"),
+    breadth_but(
+        [
+            ("bert", "BertLMHeadModel", "BertConfig"),
+            ("electra", "ElectraForCausalLM", "ElectraConfig"),
+            ("roberta", "RobertaForCausalLM", "RobertaConfig"),
+            ("camembert", "CamembertForCausalLM", "CamembertConfig"),
+        ],
         ("electra", "ElectraForCausalLM", "ElectraConfig"),
-        ("roberta", "RobertaForCausalLM", "RobertaConfig"),
-        ("camembert", "CamembertForCausalLM", "CamembertConfig"),
-    ],
+    ),
 )
 def test_mindnlp_decoders(folder, name, config):
     """Eager: its own generation, greedy and by beams, from a prompt that is padded on the left and one that is not.

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sampling import breadth_but
 from typer.testing import CliRunner
 
 from rewriter.cli import app
@@ -199,8 +200,7 @@ def test_who_only_hands_on(import_file, body, expected):
     assert hands_on(module.Model) is expected
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["bert", "clip"])
+@pytest.mark.parametrize("name", breadth_but(["bert", "clip"], "bert"))
 def test_the_bundled_files(name):
     rows = examined(str(ROOT / "models" / name / f"modeling_{name}.py"), "portable", False, 600)
     assert rows
@@ -209,10 +209,11 @@ def test_the_bundled_files(name):
         assert row.worst < 1.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "model"),
-    [("videomae", "VideoMAEModel"), ("dpr", "DPREncoder"), ("canine", "CanineModel")],
+    breadth_but(
+        [("videomae", "VideoMAEModel"), ("dpr", "DPREncoder"), ("canine", "CanineModel")], ("videomae", "VideoMAEModel")
+    ),
 )
 def test_families_that_are_recorded(family, model):
     """A table that is read, a look whether to warn, modules in two branches."""
@@ -221,13 +222,15 @@ def test_families_that_are_recorded(family, model):
     assert row.standing == "auto", row
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "family",
-    [
-        *("roberta", "albert", "deberta", "distilbert", "vit", "mpnet", "esm", "visual_bert"),
-        *("layoutlm", "layoutlmv3", "fnet", "squeezebert", "xlm", "ernie_m"),
-    ],
+    breadth_but(
+        [
+            *("roberta", "albert", "deberta", "distilbert", "vit", "mpnet", "esm", "visual_bert"),
+            *("layoutlm", "layoutlmv3", "fnet", "squeezebert", "xlm", "ernie_m"),
+        ],
+        *("roberta", "vit"),
+    ),
 )
 def test_families_of_mindnlp(family):
     rows = examined(f"mindnlp.transformers.models.{family}.modeling_{family}", "portable", False, 600)
