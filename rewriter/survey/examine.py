@@ -66,7 +66,8 @@ class _Some(AnyModel):
 
 def parts_of_other_files(model: Any, module: ModuleType) -> list[Any]:
     """Return the outermost modules of a model whose classes are another modeling file's."""
-    found, todo = [], [model]
+    found: list[Any] = []
+    todo = [model]
     while todo:
         for child in children_of(todo.pop()):
             file = type(child).__module__
