@@ -12,12 +12,8 @@ def modules_of(model: Any) -> Iterator[Any]:
     while todo:
         module = todo.pop()
         yield module
-        fresh = [child for child in children_of(module) if id(child) not in seen]
-        seen.update(map(id, fresh))
-        todo.extend(fresh)
-
-
-def children_of(module: Any) -> list[Any]:
-    """Return the modules that stand right below one."""
-    registries = [vars(module).get(name) or {} for name in ("_modules", "_cells")]
-    return [child for registry in registries for child in registry.values() if child is not None]
+        for registry in ("_modules", "_cells"):
+            children = (vars(module).get(registry) or {}).values()
+            fresh = [child for child in children if child is not None and id(child) not in seen]
+            seen.update(map(id, fresh))
+            todo.extend(fresh)

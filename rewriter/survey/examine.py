@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import inspect
 import json
 import os
@@ -28,11 +27,10 @@ from ..equivalence.compiled import Observed
 from ..equivalence.run import Run, waiting_for_every_operator
 from ..equivalence.statistics import Status
 from ..equivalence.verdict import JIT, TRACE, CaseResult
-from ..errors import RewriterError
 from ..pipeline import Result
-from ..runtime import hook, loader
-from ..runtime.modules import children_of
+from ..runtime import loader
 from ..summary import blocks_of, told
+from .other_files import OtherFiles
 from .row import CALLS, DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, REFUSED, TOLERANCE, Row
 from .unmodified import as_one_graph
 
@@ -44,36 +42,22 @@ class _Some(AnyModel):
     """The few models that are looked at.
 
     Args:
-        twin: Stem of the rewritten file's name.
-        target: What that is rewritten for.
+        place: The rewritten file; parts of its models that come from other modeling files are rewritten, too.
+        target: What for.
     """
 
-    def __init__(self, twin: str = "", target: str = "portable") -> None:
-        self._twin, self._target = twin, target
+    def __init__(self, place: Path | None = None, target: str = "portable") -> None:
+        self._place, self._others = place, OtherFiles(place.parent, target) if place else None
 
     def models(self, module: ModuleType) -> list[str]:
         return chosen(module)
 
     def build(self, module: ModuleType, model: str, settings: Mapping[str, Any]) -> Any:
-        """Make a small model; of a twin, parts from other modeling files are rewritten as well, as by `optimize`."""
+        """Make a small model."""
         made = super().build(module, model, settings)
-        if self._twin and Path(str(module.__file__)).stem == self._twin:
-            for part in parts_of_other_files(made, module):
-                with contextlib.suppress(RewriterError):  # nothing of it can be
-                    api.optimize(part, target=self._target)
+        if self._others is not None and Path(str(module.__file__)) == self._place:
+            self._others.move(made)
         return made
-
-
-def parts_of_other_files(model: Any, module: ModuleType) -> list[Any]:
-    """Return the outermost modules of a model whose classes are another modeling file's."""
-    found: list[Any] = []
-    todo = [model]
-    while todo:
-        for child in children_of(todo.pop()):
-            file = type(child).__module__
-            is_other = file != module.__name__ and file.rpartition(".")[2].startswith(hook.PREFIX)
-            (found if is_other else todo).append(child)
-    return found
 
 
 def chosen(module: ModuleType) -> list[str]:
@@ -123,7 +107,7 @@ def _rows(source: Path, place: Path, result: Result, names: Sequence[str]) -> It
     partly = frozenset(site.what.partition(".")[0] for site in left)
     blocks = [told(source.name, site) for site in left]
     family, lines = source.parent.name, result.source.data.count(b"\n")
-    run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(place.stem, result.target.device.value),))
+    run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(place, result.target.device.value),))
     for name in names:
         began = time.perf_counter()
         encoder, whole, why, worst = {}, {}, [], 0.0
