@@ -42,12 +42,12 @@ class _Some(AnyModel):
     """The few models that are looked at.
 
     Args:
-        place: The rewritten file; parts of its models that come from other modeling files are rewritten, too.
-        target: What for.
+        place: The rewritten file.
+        others: Rewrites those parts of its models that come from other modeling files.
     """
 
-    def __init__(self, place: Path | None = None, target: str = "portable") -> None:
-        self._place, self._others = place, OtherFiles(place.parent, target) if place else None
+    def __init__(self, place: Path | None = None, others: OtherFiles | None = None) -> None:
+        self._place, self._others = place, others
 
     def models(self, module: ModuleType) -> list[str]:
         return chosen(module)
@@ -107,7 +107,9 @@ def _rows(source: Path, place: Path, result: Result, names: Sequence[str]) -> It
     partly = frozenset(site.what.partition(".")[0] for site in left)
     blocks = [told(source.name, site) for site in left]
     family, lines = source.parent.name, result.source.data.count(b"\n")
-    run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(place, result.target.device.value),))
+    others = OtherFiles(place.parent, result.target.device.value)
+    others.inherit(loader.load(place, twin_of=loader.load(source)))
+    run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(place, others),))
     for name in names:
         began = time.perf_counter()
         encoder, whole, why, worst = {}, {}, [], 0.0

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import api
 from ..errors import RewriterError
+from ..passes import Outcome
 from ..runtime import loader
 from ..runtime.hook import PREFIX
 from ..runtime.modules import modules_of
@@ -26,23 +27,36 @@ class OtherFiles:
         self._folder, self._target = folder, target
         self._twins: dict[str, ModuleType | None] = {}
 
+    def inherit(self, module: ModuleType) -> None:
+        """Have the classes of a rewritten file inherit from rewritten ones, where their bases are another file's."""
+        for kind in [item for item in vars(module).values() if isinstance(item, type)]:
+            bases = tuple(map(self._rewritten, kind.__bases__))
+            if kind.__module__ == module.__name__ and bases != kind.__bases__:
+                kind.__bases__ = bases
+
     def move(self, model: Any) -> None:
         """Give the parts of a model their rewritten classes; its own file, and what cannot be rewritten, is left."""
         own = type(model).__module__
         for part in modules_of(model):
-            kind = type(part)
-            if kind.__module__ != own and kind.__module__.rpartition(".")[2].startswith(PREFIX):
-                new = getattr(self._twin(kind.__module__), kind.__name__, kind)
-                object.__setattr__(part, "__class__", new)
+            if type(part).__module__ != own:
+                object.__setattr__(part, "__class__", self._rewritten(type(part)))
+
+    def _rewritten(self, kind: type) -> type:
+        name = kind.__module__
+        is_modeling = name.rpartition(".")[2].startswith(PREFIX)
+        return getattr(self._twin(name), kind.__name__, kind) if is_modeling else kind
 
     def _twin(self, name: str) -> ModuleType | None:
+        """Return the rewritten twin of a module; None where nothing of it is compiled."""
         if name not in self._twins:
-            module = sys.modules[name]
+            module, self._twins[name] = sys.modules[name], None
             try:
                 result = api.rewrite(str(module.__file__), target=self._target)
+            except RewriterError:
+                return None
+            if any(site.pass_name == "jit" and site.outcome is Outcome.REWRITTEN for site in result.sites):
                 place = self._folder / f"{name.rpartition('.')[2]}_of_others.py"
                 place.write_bytes(result.data)
-                self._twins[name] = loader.load(place, twin_of=module)
-            except RewriterError:
-                self._twins[name] = None
+                self._twins[name] = twin = loader.load(place, twin_of=module)
+                self.inherit(twin)
         return self._twins[name]

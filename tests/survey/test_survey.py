@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from rewriter.cli import app
+from rewriter.equivalence import compiled
 from rewriter.runtime import loader
 from rewriter.survey.examine import hands_on
 from rewriter.survey.other_files import OtherFiles
@@ -161,12 +163,20 @@ class Outer(nn.Cell):
 }
 
 
-def test_parts_of_other_files_are_rewritten_too(tmp_path):
+@pytest.fixture
+def outer(tmp_path):
+    """A file that takes classes from three others."""
     package = tmp_path / "survey_case_parts"
     package.mkdir()
     for name, text in {"__init__": "", **PARTS}.items():
         (package / f"{name}.py").write_text(text, encoding="utf-8")
-    model = loader.load(package / "modeling_outer.py").Outer()
+    yield loader.load(package / "modeling_outer.py")
+    for name in [name for name in sys.modules if name.startswith("survey_case_parts")]:
+        del sys.modules[name]
+
+
+def test_parts_of_other_files_are_rewritten_too(outer, tmp_path):
+    model = outer.Outer()
     before = {name: id(one) for name, one in model.parameters_and_names()}
     OtherFiles(tmp_path, "portable").move(model)
     assert {name: id(one) for name, one in model.parameters_and_names()} == before
@@ -174,10 +184,20 @@ def test_parts_of_other_files_are_rewritten_too(tmp_path):
     assert twin.__name__ == "FooModel" and twin.__module__.startswith("survey_case_parts.modeling_inner_of_others_")
     assert type(model.model.encoder).__module__ == twin.__module__
     assert hasattr(model.model.encoder, "_construct_flat")
-    for kept in (model, model.plain, model.other, model.own):
-        assert not hasattr(kept, "_construct_flat")
-    for kept, file in ((model, "modeling_outer"), (model.other, "other"), (model.own, "modeling_outer")):
-        assert type(kept).__module__ == f"survey_case_parts.{file}"
+    kept = {outer.__name__: (model, model.own), "survey_case_parts.modeling_plain": (model.plain,)}
+    kept["survey_case_parts.other"] = (model.other,)
+    assert all(type(one).__module__ == name for name, some in kept.items() for one in some)
+
+
+def test_bases_of_other_files_are_rewritten_too(outer, tmp_path):
+    place = tmp_path / "outer_twin.py"
+    place.write_text(PARTS["modeling_outer"], encoding="utf-8")
+    twin = loader.load(place, twin_of=outer)
+    assert not compiled.find(twin, outer)
+    OtherFiles(tmp_path, "portable").inherit(twin)
+    assert [method.label for method in compiled.find(twin, outer)] == ["FooEncoder._construct_flat"]
+    assert hasattr(twin.Own, "_construct_flat") and not hasattr(outer.Own, "_construct_flat")
+    assert twin.Outer.__mro__[1:] == outer.Outer.__mro__[1:]
 
 
 def test_a_family_that_nobody_knows(family):
