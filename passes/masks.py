@@ -61,11 +61,27 @@ def _causal_mask(input_shape, dtype, past_key_values_length=0):
     return mask.expand_dims(0).expand_dims(0).broadcast_to((batch, 1, length, length + past_key_values_length))
 '''
 """That of mindnlp up to 0.3: `ops.full` makes int64 of any number, so that what is hidden has -2**63."""
+_JOINED = '''
+def _joined_mask(attention_mask, input_shape, inputs_embeds, past_key_values_length):
+    """Return a mask that hides what comes later and what `attention_mask` of shape (batch, past + length) hides."""
+    dtype, length = inputs_embeds.dtype, input_shape[-1]
+    if attention_mask is None:
+        return _causal_mask(input_shape, dtype, past_key_values_length)
+    if attention_mask.ndim != 2:
+        return $helper(
+            attention_mask, input_shape, inputs_embeds, past_key_values_length, sliding_window=None
+        )
+    causal = _causal_mask((attention_mask.shape[0], length), dtype, past_key_values_length)
+    hidden = _expanded_mask(attention_mask, dtype, length)
+    return hidden if causal is None else causal.masked_fill(hidden.to($mindspore.bool_), _least(dtype))
+'''
+_JOINING = f"{_PLACE}._prepare_4d_causal_attention_mask"
 _FUNCTIONS = {
-    f"{_PLACE}._prepare_4d_attention_mask": ("_expanded_mask", _EXPANDED),
-    f"{_PLACE}._create_4d_causal_attention_mask": ("_causal_mask", _CAUSAL),
+    f"{_PLACE}._prepare_4d_attention_mask": ("_expanded_mask", (_EXPANDED,)),
+    f"{_PLACE}._create_4d_causal_attention_mask": ("_causal_mask", (_CAUSAL,)),
+    _JOINING: ("_joined_mask", (_EXPANDED, _CAUSAL, _JOINED)),
 }
-"""Helper of mindnlp → (function in its place, the text that defines it)."""
+"""Helper of mindnlp → (function in its place, the texts that define it)."""
 
 _EXTENDED = '''
     def get_extended_attention_mask(self, attention_mask, input_shape, dtype=None):
@@ -175,8 +191,10 @@ class Model(nn.Module):
         if not calls and not owners:
             return context.tree
         other = _EARLIER if context.dialect.name == "mindspore" else {}
-        texts = dict.fromkeys([_LEAST, *(_FUNCTIONS[name][1] for name in calls.values())])
+        texts = dict.fromkeys([_LEAST, *(text for name in calls.values() for text in _FUNCTIONS[name][1])])
         helper = _spelled("\n".join(other.get(text, text) for text in texts), context)
+        for call in (call for call, name in calls.items() if name == _JOINING):
+            helper = helper.replace("$helper", context.tree.code_for_node(call.func))
         free = with_free_names(helper, context.tree)
         names = dict(zip(definitions(helper), definitions(free), strict=True))
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
@@ -196,9 +214,10 @@ class Model(nn.Module):
         found = {}
         for call in find(context.tree, cst.Call):
             qualified = context.qualified_name(call.func) or ""
-            if qualified not in _FUNCTIONS:
-                continue
-            if len(call.args) > 3 or any(arg.star or _keyword(arg) == "sliding_window" for arg in call.args):
+            if qualified not in _FUNCTIONS or (qualified == _JOINING and context.dialect.name == "mindspore"):
+                continue  # nobody has compared the one with what mindnlp up to 0.3 had
+            most = 4 if qualified == _JOINING else 3
+            if len(call.args) > most or any(arg.star or _keyword(arg) == "sliding_window" for arg in call.args):
                 context.skipped(call, qualified, "takes more than shape or mask, type and one length")
             else:
                 found[call] = qualified

@@ -67,12 +67,9 @@ class Observed:
 
 
 def find(rewritten: ModuleType, original: ModuleType) -> list[CompiledMethod]:
-    """Return the methods that are wrapped in `rewritten` and are not in `original`."""
+    """Return the methods that are wrapped in `rewritten`, or in what its classes inherit, and are not in `original`."""
     found = []
-    for owner in vars(rewritten).values():
-        if not isinstance(owner, type) or owner.__module__ != rewritten.__name__:
-            continue
-        before = getattr(original, owner.__name__, None)
+    for owner, before in _owners(rewritten, original).items():
         for name, value in vars(owner).items():
             if isinstance(value, (staticmethod, classmethod)):
                 continue  # they name what they hold by the same attribute
@@ -81,6 +78,22 @@ def find(rewritten: ModuleType, original: ModuleType) -> list[CompiledMethod]:
                 continue
             if not hasattr(getattr(before, name, None), "__wrapped__"):
                 found.append(CompiledMethod(owner, name, value, plain))
+    return found
+
+
+def _owners(rewritten: ModuleType, original: ModuleType) -> dict[type, type | None]:
+    """Return the classes of `rewritten`, and those that they inherit from in the place of others → the original's."""
+    found: dict[type, type | None] = {}
+    for kind in vars(rewritten).values():
+        if not isinstance(kind, type) or kind.__module__ != rewritten.__name__:
+            continue
+        before: type | None = getattr(original, kind.__name__, None)
+        known = {base.__name__: base for base in getattr(before, "__mro__", ())}
+        for owner in kind.__mro__:
+            if owner is kind:
+                found[owner] = before
+            elif owner.__module__ != rewritten.__name__ and owner.__name__ in known and owner not in known.values():
+                found.setdefault(owner, known[owner.__name__])
     return found
 
 

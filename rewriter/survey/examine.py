@@ -30,6 +30,7 @@ from ..equivalence.verdict import JIT, TRACE, CaseResult
 from ..pipeline import Result
 from ..runtime import loader
 from ..summary import blocks_of, told
+from .other_files import OtherFiles
 from .row import CALLS, DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, REFUSED, TOLERANCE, Row
 from .unmodified import as_one_graph
 
@@ -38,10 +39,25 @@ MODELS = 3
 
 
 class _Some(AnyModel):
-    """The few models that are looked at."""
+    """The few models that are looked at.
+
+    Args:
+        place: The rewritten file.
+        others: Rewrites those parts of its models that come from other modeling files.
+    """
+
+    def __init__(self, place: Path | None = None, others: OtherFiles | None = None) -> None:
+        self._place, self._others = place, others
 
     def models(self, module: ModuleType) -> list[str]:
         return chosen(module)
+
+    def build(self, module: ModuleType, model: str, settings: Mapping[str, Any]) -> Any:
+        """Make a small model."""
+        made = super().build(module, model, settings)
+        if self._others is not None and Path(str(module.__file__)) == self._place:
+            self._others.move(made)
+        return made
 
 
 def chosen(module: ModuleType) -> list[str]:
@@ -91,7 +107,9 @@ def _rows(source: Path, place: Path, result: Result, names: Sequence[str]) -> It
     partly = frozenset(site.what.partition(".")[0] for site in left)
     blocks = [told(source.name, site) for site in left]
     family, lines = source.parent.name, result.source.data.count(b"\n")
-    run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(),))
+    others = OtherFiles(place.parent, result.target.device.value)
+    others.inherit(loader.load(place, twin_of=loader.load(source)))
+    run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(place, others),))
     for name in names:
         began = time.perf_counter()
         encoder, whole, why, worst = {}, {}, [], 0.0

@@ -41,7 +41,7 @@ def as_one_graph(model: Any, case: Case, capture: str) -> str:
         return model(*values)
 
     compiled = mindspore.jit(forward, **options)
-    _give_lines_to_all_callers()
+    give_lines_to_all_callers()
     worst = IDENTICAL
     for number, call in enumerate((case, *variants(case))):
         values = _positional(model, call)
@@ -62,7 +62,7 @@ def as_one_graph(model: Any, case: Case, capture: str) -> str:
 _ORDER = (IDENTICAL, EQUIVALENT, ERROR, DIFFERENT)
 
 
-def _give_lines_to_all_callers() -> None:
+def give_lines_to_all_callers() -> None:
     """Give every file on the stack the lines that it lacks: a recording asks for them, and `python -m` has none."""
     frame = inspect.currentframe()
     while frame is not None:

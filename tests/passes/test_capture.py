@@ -15,6 +15,8 @@ from mindspore.graph import jit_trace
 
 from rewriter import api, pipeline, plugins, source
 from rewriter.errors import RewriterError
+from rewriter.runtime import loader
+from rewriter.survey.unmodified import give_lines_to_all_callers
 from rewriter.targets import Target
 
 MODEL = """\
@@ -249,6 +251,31 @@ def test_a_few_sets_of_shapes_are_kept_and_all_are_answered(pair):
     recordings = getattr(graph, "traced", graph).recordings
     assert [key[0][0][0] for key in recordings][-3:] == [(12, 4), (1, 4), (5, 4)]
     assert len(recordings) == 8
+
+
+@pytest.mark.parametrize("capture", ["ast", "trace"])
+def test_a_recording_of_somebody_else_takes_in_what_is_computed(tmp_path, capture):
+    """What a graph of ours answers while MindSpore records would stay for ever: the answer to the first call's values.
+
+    Somebody else may be another rewritten file, of which this model is a part.
+    """
+    modules = []
+    for name, text in (("before", MODEL), (f"by_{capture}", rewritten(MODEL, capture).text)):
+        path = tmp_path / f"modeling_in_a_recording_{name}.py"
+        path.write_text(text, encoding="utf-8")
+        modules.append(loader.load(path))
+    old, new = (module.Encoder().set_train(False) for module in modules)
+    mindspore.load_param_into_net(new, {item.name: item for item in old.get_parameters()})
+
+    def around(x):
+        return new(x)[0] + 1
+
+    recorded = mindspore.jit(around, capture_mode="trace")
+    give_lines_to_all_callers()
+    for seed in range(3):
+        assert np.allclose(recorded(x(seed)).asnumpy(), (old(x(seed))[0] + 1).asnumpy(), atol=1e-5)
+    assert "_graphs" not in vars(new)
+    assert agree(old, new, x()) and len(new._graphs) == 1 and not refused(new)  # outside, it is a graph as ever
 
 
 class TestChoosing:

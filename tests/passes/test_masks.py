@@ -146,6 +146,65 @@ def test_a_mask_with_three_axes_is_left_to_the_earlier_helper(rewrite, import_fi
     assert (found if inherited else found.shape) == ("as inherited" if inherited else (2, 1, 3, 3))
 
 
+JOINED = """\
+from mindnlp.core import nn
+from mindnlp.transformers.modeling_attn_mask_utils import _prepare_4d_causal_attention_mask
+
+
+class Model(nn.Module):
+    def forward(self, mask, shape, x, past):
+        return _prepare_4d_causal_attention_mask(mask, shape, x, past)
+
+    def sliding(self, mask, shape, x, past):
+        return _prepare_4d_causal_attention_mask(mask, shape, x, past, sliding_window=2)
+"""
+
+
+@pytest.fixture
+def joined(rewrite, import_file, helpers):
+    result = rewrite(JOINED, "masks")
+    assert "return _joined_mask(mask, shape, x, past)\n" in result.text
+    assert "return _prepare_4d_causal_attention_mask(mask, shape, x, past, sliding_window=2)\n" in result.text
+    assert rewrite(result.text, "masks").text == result.text
+    alone = rewrite(JOINED.partition("    def sliding")[0], "masks").text
+    assert "import _prepare_4d_causal_attention_mask\n" in alone  # the function of the file asks it for other masks
+    earlier = JOINED.replace("mindnlp.core import nn", "mindspore import nn").replace("forward(", "construct(")
+    assert rewrite(earlier, "masks").text == earlier
+    return import_file(result.text)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize(("length", "past"), [(4, 0), (3, 1), (1, 0), (1, 3)])
+@pytest.mark.parametrize("kind", ["none", "two axes"])
+def test_joined(joined, helpers, kind, length, past, dtype):
+    mask = Tensor(np.array([[0, 1, 1, 1], [0, 0, 0, 0]])[:, : length + past])
+    x = Tensor(np.zeros((2, length, 4), np.float32)).to(getattr(mindspore, dtype))
+    arguments = None if kind == "none" else mask, (2, length), x, past
+    wanted = helpers._prepare_4d_causal_attention_mask(*arguments)
+    found = joined._joined_mask(*arguments)
+    if wanted is None:
+        assert found is None
+    else:
+        assert found.dtype == wanted.dtype
+        assert np.array_equal(found.asnumpy(), wanted.asnumpy())
+
+
+def test_joined_leaves_other_masks_to_the_helper(joined, monkeypatch):
+    mask = Tensor(np.ones((2, 1, 3, 4), np.float32))
+    monkeypatch.setattr(joined, "_prepare_4d_causal_attention_mask", lambda given, *_, **__: ["the helper's", given])
+    answer = joined._joined_mask(mask, (2, 3), Tensor(np.zeros((2, 3, 4), np.float32)), 1)
+    assert answer[0] == "the helper's" and answer[1] is mask
+
+
+def test_joined_compiles(joined):
+    def run(mask, x):
+        return joined._joined_mask(mask, (2, 3), x, 1), joined._joined_mask(None, (2, 3), x, 1)
+
+    arguments = Tensor(np.array([[0, 1, 1, 1], [1, 1, 1, 0]])), Tensor(np.zeros((2, 3, 4), np.float32))
+    for wanted, found in zip(run(*arguments), mindspore.jit(run, fullgraph=True)(*arguments), strict=True):
+        assert np.array_equal(found.asnumpy(), wanted.asnumpy())
+
+
 def test_another_framework_is_left_alone(rewrite):
     """The same names in a file of the user's own library."""
     own = EARLIER.replace("mindnlp.transformers", "own.transformers")
