@@ -192,6 +192,7 @@ def test_stand_ins_let_a_twin_for_another_device_answer(check):
         "half": "with a stand-in for Arange, which has no kernel here",
         "plain": "",
     }
+    assert {case.id: case.lacking for case in same.cases} == {"half": "Arange", "plain": ""}
     other = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half"])
     assert statuses(other) == {"half": "different"}
 
