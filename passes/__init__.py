@@ -47,7 +47,9 @@ def rewriter_passes() -> Iterable[Pass]:
     from .record import Record
     from .scale import Scale
     from .slices import Slices
+    from .tensor_methods import TensorMethods
     from .tries import Tries
+    from .type_tests import TypeTests
     from .whole_graph import WholeGraph
 
     return (
@@ -84,7 +86,9 @@ def rewriter_passes() -> Iterable[Pass]:
         Record(),
         Scale(),
         Slices(),
+        TensorMethods(),
         Tries(),
+        TypeTests(),
         WholeGraph(),
     )
 

@@ -10,6 +10,8 @@ from rewriter.tree import find, replace
 from .devices import MEASURED
 
 _METHODS = ("zero_", "fill_", "normal_")
+_HELPERS = "mindone.models.utils."
+"""Its functions whose names end in `_` set a parameter, by the method `set_data`."""
 
 
 class InPlace(Pass):
@@ -17,6 +19,9 @@ class InPlace(Pass):
 
     These methods of a Tensor have no kernels on a CPU, so a model that initializes its weights by them cannot be made
     there. What is drawn comes from MindSpore's generator, as before.
+
+    `zeros_(module.bias.data)` becomes `zeros_(module.bias)`, and so do mindone's other functions that set a parameter:
+    they call `set_data`, which what `.data` gives has not since MindSpore 2.10, on no device.
     """
 
     name = "in-place"
@@ -60,6 +65,55 @@ class Model(nn.Cell):
 """,
         ),
         Example(
+            title="what mindone's functions set",
+            before="""\
+from mindone.models.utils import trunc_normal_, zeros_
+from mindspore import nn
+
+
+class Model(nn.Cell):
+    def _init_weights(self, module):
+        trunc_normal_(module.weight.data, mean=0.0, std=self.config.initializer_range)
+        zeros_(module.bias.data)
+
+    def construct(self, x):
+        return x
+""",
+            after="""\
+from mindone.models.utils import trunc_normal_, zeros_
+from mindspore import nn
+
+
+class Model(nn.Cell):
+    def _init_weights(self, module):
+        trunc_normal_(module.weight, mean=0.0, std=self.config.initializer_range)
+        zeros_(module.bias)
+
+    def construct(self, x):
+        return x
+""",
+        ),
+        Example(
+            title="functions of the file's own, and a parameter that is given as it is",
+            before="""\
+from mindone.models.utils import ones_
+from mindspore import nn
+
+
+def zeros_(tensor):
+    tensor[:] = 0
+
+
+class Model(nn.Cell):
+    def _init_weights(self, module):
+        ones_(module.weight)
+        zeros_(module.bias.data)
+
+    def construct(self, x):
+        return x
+""",
+        ),
+        Example(
             title="what may be no tensor, a value that is used, and a generator",
             before="""\
 from mindspore import nn
@@ -96,28 +150,46 @@ class Model(nn.Cell):
     )
 
     def rewrite(self, context: PassContext) -> cst.Module:
-        """Look at every statement that is a call of one of these methods on the data of something."""
-        changes: dict[cst.CSTNode, cst.CSTNode] = {}
-        if not context.mentions(*_METHODS):
-            return context.tree
-        for statement in find(context.tree, cst.Expr):
-            call = statement.value
-            if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
-                continue
-            method, place = call.func.attr.value, call.func.value
-            if method not in _METHODS or not _is_data(place) or context.qualified_name(place) is not None:
-                continue
-            value = _value(call, method, place, context)
-            if context.target.device.value not in MEASURED:
-                context.skipped(call, method, f"the method runs on {context.target.device.value}")
-            elif not value:
-                context.skipped(call, method, "arguments other than a mean and a deviation, or a number")
-            else:
-                text = _code(place) + ("" if isinstance(place, cst.Subscript) else "[:]")
-                target = cst.AssignTarget(cst.ensure_type(cst.parse_expression(text), cst.Subscript))
-                changes[statement] = cst.Assign([target], cst.parse_expression(value))
-                context.rewritten(call, method, f"{text} = {value}")
+        """Look at every statement that is a call of one of these methods, or functions, on the data of something."""
+        changes = {**_methods(context), **_helpers(context)}
         return replace(context.tree, changes)
+
+
+def _methods(context: PassContext) -> dict[cst.CSTNode, cst.CSTNode]:
+    changes: dict[cst.CSTNode, cst.CSTNode] = {}
+    if not context.mentions(*_METHODS):
+        return changes
+    for statement in find(context.tree, cst.Expr):
+        call = statement.value
+        if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
+            continue
+        method, place = call.func.attr.value, call.func.value
+        if method not in _METHODS or not _is_data(place) or context.qualified_name(place) is not None:
+            continue
+        value = _value(call, method, place, context)
+        if context.target.device.value not in MEASURED:
+            context.skipped(call, method, f"the method runs on {context.target.device.value}")
+        elif not value:
+            context.skipped(call, method, "arguments other than a mean and a deviation, or a number")
+        else:
+            text = _code(place) + ("" if isinstance(place, cst.Subscript) else "[:]")
+            target = cst.AssignTarget(cst.ensure_type(cst.parse_expression(text), cst.Subscript))
+            changes[statement] = cst.Assign([target], cst.parse_expression(value))
+            context.rewritten(call, method, f"{text} = {value}")
+    return changes
+
+
+def _helpers(context: PassContext) -> dict[cst.CSTNode, cst.CSTNode]:
+    changes: dict[cst.CSTNode, cst.CSTNode] = {}
+    for call in find(context.tree, cst.Call) if context.mentions("utils") else ():
+        name = context.qualified_name(call.func) or ""
+        place = call.args[0].value if call.args else None
+        if not (name.startswith(_HELPERS) and name.endswith("_")) or not isinstance(place, cst.Attribute):
+            continue
+        if _is_data(place) and context.qualified_name(place) is None:
+            changes[place] = place.value
+            context.rewritten(call, name, f"given {_code(place.value)}, which has set_data")
+    return changes
 
 
 def _is_data(place: cst.BaseExpression) -> bool:

@@ -20,12 +20,17 @@ _BASE = _HELPERS + "modeling_utils."
 _ACTIVATION = '''\
 def $name(layer):
     """Return an activation; one that calls mint's GELU, which has no kernel on a CPU, made to call another."""
+
+    def by_tanh(input):  # a graph calls no partial
+        return $ops.gelu(input, approximate="tanh")
+
     for _, part in layer.cells_and_names():
         act = getattr(part, "act", None)
         if act is $mint.nn.functional.gelu:
             part.act = $ops.gelu
         elif isinstance(act, $functools.partial) and act.func is $mint.nn.functional.gelu:
-            part.act = $functools.partial($ops.gelu, **act.keywords)
+            is_tanh = act.keywords == {"approximate": "tanh"} and not act.args
+            part.act = by_tanh if is_tanh else $functools.partial($ops.gelu, **act.keywords)
     return layer
 '''
 
@@ -84,12 +89,17 @@ from mindspore import ops
 
 def _with_gelu(layer):
     """Return an activation; one that calls mint's GELU, which has no kernel on a CPU, made to call another."""
+
+    def by_tanh(input):  # a graph calls no partial
+        return ops.gelu(input, approximate="tanh")
+
     for _, part in layer.cells_and_names():
         act = getattr(part, "act", None)
         if act is mint.nn.functional.gelu:
             part.act = ops.gelu
         elif isinstance(act, functools.partial) and act.func is mint.nn.functional.gelu:
-            part.act = functools.partial(ops.gelu, **act.keywords)
+            is_tanh = act.keywords == {"approximate": "tanh"} and not act.args
+            part.act = by_tanh if is_tanh else functools.partial(ops.gelu, **act.keywords)
     return layer
 
 

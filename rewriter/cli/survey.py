@@ -21,6 +21,10 @@ def command(
     inputs: Annotated[
         list[str], typer.Argument(metavar="PACKAGE|PATH…", help="Packages, folders, modeling files or modules.")
     ],
+    families: Annotated[
+        list[str] | None,
+        typer.Option("--family", metavar="NAME", help="Only the files in a folder of this name; may be repeated."),
+    ] = None,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FOLDER", help="Where survey.csv and survey.html go.")
     ] = "survey",
@@ -50,13 +54,17 @@ def command(
 
     Exit codes: 0 no compiled model answers differently; 1 one does; 2 usage, or nothing to survey.
 
+    Where the device has no kernel for an original, as for mindone's on a CPU, stand-ins take part in its answers; the
+    rewritten file has to do without, or is said to have no kernel.
+
     Example:  rewriter survey mindnlp.transformers.models.vit mindnlp.transformers.models.bert -o out/
+              rewriter survey mindone.transformers.models --family vit --family bert --target cpu -o out/
     """
     from ..errors import RewriterError
     from ..inputs import resolve
 
     with reporting(as_json=json) as report:
-        paths = list(dict.fromkeys(item.path for text in inputs for item in resolve(text)))
+        paths = _of(families or [], list(dict.fromkeys(item.path for text in inputs for item in resolve(text))))
         folder = Path(output)
         if folder.is_file():
             raise RewriterError(f"-o {output} is a file", hint="Name a folder.")
@@ -73,6 +81,16 @@ def command(
                 write_table(rows, folder / "survey.csv")
         write_page(rows, folder / "survey.html", ", ".join(inputs))
         _tell(rows, folder, report)
+
+
+def _of(families: list[str], paths: list[Path]) -> list[Path]:
+    """Return the files of some families, in the order in which these were named; all where none is."""
+    from ..errors import RewriterError
+
+    known = {path.parent.name for path in paths}
+    if missing := [name for name in families if name not in known]:
+        raise RewriterError(f"no family {', '.join(missing)}", hint="A family is a folder with a modeling file in it.")
+    return [path for name in families for path in paths if path.parent.name == name] if families else paths
 
 
 def _tell(rows: list[Row], folder: Path, report: Report) -> None:

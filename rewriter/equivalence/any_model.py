@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime.stand_ins.kernels import missing_kernel, settle
+from ..runtime.stand_ins.patching import standing_in
 from .adapters import ModelAdapter, config_class, forward_parameters, model_classes
 from .cases import Array, Axes, Case, attention_mask, random_for
 from .small import IMAGE, VOCABULARY, small_configuration, small_configurations
@@ -89,13 +91,22 @@ def _configuration(model_class: type, settings: Mapping[str, Any] | None = None)
 
 
 def _answers(model_class: type, configuration: Any) -> bool:
-    """Tell whether a model of this size can be built and answers a plain call."""
+    """Tell whether a model of this size can be built and answers a plain call, under stand-ins if need be."""
+    error = _error_of(model_class, configuration)
+    if missing_kernel(error):
+        settle()
+        with standing_in():
+            error = _error_of(model_class, configuration)
+    return error is None
+
+
+def _error_of(model_class: type, configuration: Any) -> Exception | None:
     try:
         model = model_class(copy.deepcopy(configuration))
         set_training(model, False)
-        return call_model(model, _case(model_class, configuration, POINTS[0], seed=0)).error is None
-    except Exception:
-        return False
+        return call_model(model, _case(model_class, configuration, POINTS[0], seed=0)).error
+    except Exception as error:  # of any library
+        return error
 
 
 def _case(model_class: type, configuration: Any, axes: Axes, seed: int) -> Case:

@@ -130,6 +130,11 @@ class Run:
         with waiting_for_every_operator():
             return own_error.in_single_precision(self._subject, self._subject.ask_original(case), case, None)
 
+    @property
+    def lacking(self) -> str:
+        """The operator without a kernel for which stand-ins take part in the answers of the model built last."""
+        return self._subject.lacking if self._subject is not None else ""
+
     def leave_to_others(self, models: Set[str]) -> None:
         """Take the compiled methods of all classes but `models` for seen: somebody else runs those classes' cases."""
         others = set(self._adapter.models(self.modules[0])) - models

@@ -32,23 +32,25 @@ def call(subject: Subject, case: Case, seen: Observed) -> CaseResult:
     """One call in evaluation mode.
 
     The first of a subject is repeated on the original: what does not repeat itself cannot be compared. Where the device
-    has no kernel for the original, or for the rewritten file, stand-ins take part in all modes.
+    has no kernel for the original, stand-ins take part in its answer; where it has none for the rewritten file either,
+    they take part in all modes.
     """
     expected = subject.ask_original(case)
-    lacking = missing_kernel(expected.error)
-    if not lacking:
-        before = deepcopy(seen)
-        result = _compare_calls(subject, case, seen, expected)
-        lacking = kernel_that_the_twin_lacks(item for mode in result.modes for item in mode.differences)
-        if not lacking:
-            return result
-        vars(seen).update(vars(before))
-    with standing_in():
+    if not subject.lacking and missing_kernel(expected.error):
+        subject.stand_in(missing_kernel(expected.error))
         expected = subject.ask_original(case)
-        if missing_kernel(expected.error):
-            return _unverified(case, f"the original cannot run here: no kernel for {missing_kernel(expected.error)}")
+    if missing_kernel(expected.error):
+        return _unverified(case, f"the original cannot run here: no kernel for {missing_kernel(expected.error)}")
+    before = deepcopy(seen)
+    result = _compare_calls(subject, case, seen, expected)
+    lacking = kernel_that_the_twin_lacks(item for mode in result.modes for item in mode.differences)
+    if not lacking:
+        alone = f"the original with a stand-in for {subject.lacking}, which has no kernel here"
+        return replace(result, note="; ".join(filter(None, (alone, result.note)))) if subject.lacking else result
+    vars(seen).update(vars(before))
+    with standing_in():
         result = _compare_calls(subject, case, seen, expected)
-        return replace(result, note=f"with a stand-in for {lacking}, which has no kernel here")
+        return replace(result, note=f"with a stand-in for {lacking}, which has no kernel here", lacking=lacking)
 
 
 def _compare_calls(subject: Subject, case: Case, seen: Observed, expected: Outcome) -> CaseResult:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.stand_ins.kernels import missing_kernel
+from ..runtime.stand_ins.kernels import missing_kernel, settle
+from ..runtime.stand_ins.patching import standing_in
 from . import own_error, weights
 from .adapters import ModelAdapter
 from .cases import Case
@@ -59,9 +60,12 @@ class Subject:
         seed: Of the weights.
         quick: Whether `Case.light` counts.
         hurried: Whether nothing is compiled for a case that is different without it.
+        lacking: An operator without a kernel that keeps the original from answering here: stand-ins are put in the
+            place of what the original calls, and of nothing that its twin does.
 
     Attributes:
         misfits: Why the weights of one do not fit the other; nothing can be compared then.
+        lacking: As given, or as it turned out when the original was built or asked.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Subject:
         *,
         quick: bool = False,
         hurried: bool = False,
+        lacking: str = "",
     ) -> None:
         self.methods = methods
         self.policy = policy
@@ -86,7 +91,9 @@ class Subject:
             Subject, adapter, original, rewritten, methods, policy=policy, seed=seed, quick=quick, hurried=hurried
         )
         self._case = case
-        self.original = adapter.build(original, case.model, case.settings)
+        self._build = functools.partial(adapter.build, original, case.model, case.settings)
+        self.lacking = lacking
+        self.original = self._built()
         self.rewritten = adapter.build(rewritten, case.model, case.settings)
         if case.dtype:
             weights.cast(self.original, case.dtype)
@@ -103,7 +110,35 @@ class Subject:
 
     def fresh_for(self, case: Case) -> Subject:
         """Return another pair of models with the same weights, for another case."""
-        return self._remake(case=case)
+        return self._remake(case=case, lacking=self.lacking)
+
+    def stand_in(self, lacking: str) -> None:
+        """Build the original anew under stand-ins, with the same weights: its layers keep functions they are given.
+
+        Args:
+            lacking: The operator without a kernel.
+        """
+        self.lacking = lacking
+        self.original = self._built()
+        if self._case.dtype:
+            weights.cast(self.original, self._case.dtype)
+        weights.set_training(self.original, False)
+        self.draw_weights(self.seed)
+
+    def _built(self) -> Any:
+        try:
+            with self._reference():
+                return self._build()
+        except Exception as error:  # of any library
+            if self.lacking or not missing_kernel(error):
+                raise
+            self.lacking = missing_kernel(error)
+            settle()
+            return self._built()
+
+    def _reference(self) -> contextlib.AbstractContextManager[Any]:
+        """Return what the original runs in."""
+        return standing_in() if self.lacking else contextlib.nullcontext()
 
     def draw_weights(self, seed: int) -> None:
         """Load random weights, the same into both models."""
@@ -118,7 +153,8 @@ class Subject:
 
     def ask_original(self, case: Case, question: Question | None = None) -> Outcome:
         """Call the original, or ask it something else."""
-        return (question or call_model)(self.original, case)
+        with self._reference():
+            return (question or call_model)(self.original, case)
 
     def ask_eager(self, case: Case, question: Question | None = None) -> tuple[Outcome, Observed]:
         """Ask the twin with its compiled methods bypassed, and see which of them are called."""

@@ -63,6 +63,7 @@ class CaseResult:
         unverified: Why the case says nothing; empty when it does.
         note: What is worth knowing besides, e.g. that both models refuse the call.
         vacuous: Whether the original did not answer a call that it should have, so that only the error was compared.
+        lacking: The operator without a kernel that keeps the rewritten file from running here without stand-ins.
     """
 
     id: str
@@ -71,6 +72,7 @@ class CaseResult:
     unverified: str = ""
     note: str = ""
     vacuous: bool = False
+    lacking: str = ""
 
     @property
     def status(self) -> Status:

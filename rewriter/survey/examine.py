@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import api
-from ..equivalence.adapters import ModelAdapter, forward_of, model_classes
+from ..equivalence.adapters import ModelAdapter, forward_of, forward_parameters, model_classes
 from ..equivalence.any_model import AnyModel, why_unknown
 from ..equivalence.cases import Case
 from ..equivalence.compiled import Observed
@@ -31,7 +31,7 @@ from ..pipeline import Result
 from ..runtime import loader
 from ..summary import blocks_of, told
 from .other_files import OtherFiles
-from .row import CALLS, DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, REFUSED, TOLERANCE, Row
+from .row import CALLS, DIFFERENT, EQUIVALENT, ERROR, IDENTICAL, NO_KERNEL, REFUSED, TOLERANCE, Row
 from .unmodified import as_one_graph
 
 MODELS = 3
@@ -112,17 +112,27 @@ def _rows(source: Path, place: Path, result: Result, names: Sequence[str]) -> It
     run = Run(source, place, tolerance=TOLERANCE, adapters=(_Some(place, others),))
     for name in names:
         began = time.perf_counter()
-        encoder, whole, why, worst = {}, {}, [], 0.0
+        encoder, whole, why, worst, lacking = {}, {}, [], 0.0, ""
         for call, case in _calls(run, name):
             run.observed = seen = Observed()
             checked = run.check(case)
             worst = max(worst, _worst(checked))
+            lacking = lacking or run.lacking
             encoder[call], whole[call] = _states(checked, seen, getattr(run.modules[1], name), partly)
             why += [reason for reason in _reasons(checked, seen) if reason not in why]
             if encoder[call] == DIFFERENT:
                 why.append(f"({call}) rounding alone moves the original's own answer by {run.own_error(case):.1e}")
-        row = Row(family, name, lines, encoder, whole, worst=worst, seconds=time.perf_counter() - began)
-        yield replace(row, why=tuple(why if row.compiles("whole") else [*why, *blocks]))
+        row = Row(family, name, lines, encoder, whole, worst=worst, lacking=lacking)
+        row = replace(row, seconds=time.perf_counter() - began)
+        left_why = [*why, *blocks] or _why_apart(getattr(run.modules[0], name))
+        yield replace(row, why=tuple(why if row.compiles("whole") else left_why))
+
+
+def _why_apart(model_class: type) -> list[str]:
+    """Return why a model of which nothing is refused is no whole graph."""
+    if "return_dict" in forward_parameters(model_class):
+        return []
+    return ["its forward takes no return_dict, by which `whole-graph` knows what packs the outputs"]
 
 
 def _calls(run: Run, name: str) -> list[tuple[str, Case]]:
@@ -149,7 +159,7 @@ def _states(result: CaseResult, seen: Observed, model: type, partly: frozenset[s
         partly: The classes that compute a part outside of their graph.
     """
     answered = _state(result)
-    if answered in (DIFFERENT, ERROR):
+    if answered in (DIFFERENT, ERROR, NO_KERNEL):
         return answered, answered
     refused = {label for label, _ in seen.refused}
     ran = {label for label, count in seen.calls.items() if count > seen.inside.get(label, 0)}
@@ -184,6 +194,8 @@ def _state(result: CaseResult) -> str:
         return ERROR
     if Status.DIFFERENT in statuses:
         return DIFFERENT
+    if result.lacking:
+        return NO_KERNEL
     if not modes:
         return REFUSED
     return IDENTICAL if statuses <= {Status.IDENTICAL} else EQUIVALENT
@@ -195,6 +207,7 @@ def _worst(result: CaseResult) -> float:
 
 def _reasons(result: CaseResult, seen: Observed) -> list[str]:
     found = [text for text in (result.unverified, result.note if result.vacuous else "") if text]
+    found += [f"the rewritten file cannot run here: no kernel for {result.lacking}"] if result.lacking else []
     found += [f"{label}: {reason}" for label, reason in seen.refused]
     found += [
         f"{mode.mode}: {item.path}: {item.message}"

@@ -10,6 +10,9 @@ IDENTICAL, EQUIVALENT, DIFFERENT, REFUSED, ERROR = "identical", "equivalent", "d
 TOLERANCE = 1e-5
 """Relative to max(1, |value|): families that are compared here amplify rounding more than BERT and CLIP do."""
 
+NO_KERNEL = "no kernel"
+"""The rewritten file answers on this device under stand-ins only."""
+
 GOOD = (IDENTICAL, EQUIVALENT)
 CALLS = ("tuple", "mask", "all", "packed")
 """The calls of every model: a tuple, one under a mask, one with all outputs, and those as a `ModelOutput`."""
@@ -31,6 +34,7 @@ class Row:
         worst: The largest absolute difference in all calls.
         why: Why it is not all good.
         seconds: What the model took.
+        lacking: The operator without a kernel for which stand-ins took part in the original's answers.
     """
 
     family: str
@@ -44,6 +48,7 @@ class Row:
     worst: float = 0.0
     why: tuple[str, ...] = ()
     seconds: float = 0.0
+    lacking: str = ""
 
     def compiles(self, what: str) -> bool:
         """Tell whether all calls of `encoder`, `whole` or `auto` are answered by graphs, and right."""
@@ -68,6 +73,7 @@ class Row:
         cells: dict[str, Any] = {"family": self.family, "model": self.model, "standing": self.standing}
         for what in ("encoder", "whole", "auto"):
             cells.update((f"{what} {call}", getattr(self, what).get(call, "")) for call in CALLS)
+        cells["stand-in for"] = self.lacking
         cells.update({"exact": self.is_exact, "worst": f"{self.worst:.1e}", "strict": self.strict, "trace": self.trace})
         return {**cells, "lines": self.lines, "seconds": round(self.seconds, 1), "why": " | ".join(self.why)}
 

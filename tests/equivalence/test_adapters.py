@@ -179,7 +179,8 @@ def test_a_stand_in_computes_the_reference_where_the_original_lacks_a_kernel(che
     einsum, matmul = "ops.einsum('ij,kj->ik', x, x)", "ops.matmul(x, x.T)"
     same = check((einsum, matmul), both=(("self.dense(x) / 2", einsum),), cases=["half"])
     assert statuses(same)["half"] in ("identical", "equivalent")
-    assert same.cases[0].note == "with a stand-in for Einsum, which has no kernel here"
+    assert same.cases[0].note == "the original with a stand-in for Einsum, which has no kernel here"
+    assert not same.cases[0].lacking
     other = check((einsum, f"{matmul} * 1.001"), both=(("self.dense(x) / 2", einsum),), cases=["half"])
     assert statuses(other) == {"half": "different"}
 
@@ -191,6 +192,7 @@ def test_stand_ins_let_a_twin_for_another_device_answer(check):
         "half": "with a stand-in for Arange, which has no kernel here",
         "plain": "",
     }
+    assert {case.id: case.lacking for case in same.cases} == {"half": "Arange", "plain": ""}
     other = check(("/ 2", "/ 2 + mindspore.mint.arange(4)"), cases=["half"])
     assert statuses(other) == {"half": "different"}
 

@@ -51,7 +51,7 @@ def test_gradients_are_pytorch_s(name, standing_in):
 
 def test_every_stand_in_is_compared():
     compared = {*CASES, *(f"mint.{name}" for name in DRAWN), "mint.nn.functional.dropout", "ops.einsum"}
-    compared |= {"Tensor.normal_", "Tensor.uniform_"}
+    compared |= {"Tensor.normal_", "Tensor.uniform_", "Tensor.set_data"}
     assert {without(name) for name in patching.all_stand_ins()} - compared == set()
 
 
@@ -82,6 +82,15 @@ class TestInPlace:
         assert w.asnumpy().tolist() == [[1, 4], [0, 4], [1, 4]]
         w[2].masked_fill_(w[2] > 2, -1)
         assert w.asnumpy().tolist() == [[1, 4], [0, 4], [1, -1]]
+
+    def test_what_data_gives_sets_the_parameter(self, standing_in):
+        """As mindone's `zeros_(module.bias.data)` counts on; values that are still to be drawn are drawn."""
+        w = mindspore.Parameter(Tensor(np.ones((3, 2), np.float32)), name="w")
+        w.data.set_data(mindspore.common.initializer.initializer("zeros", (3, 2), mindspore.float16))
+        assert w.dtype == mindspore.float32
+        assert not w.asnumpy().any()
+        w.data.fill_(4)
+        assert w.asnumpy().tolist() == [[4, 4]] * 3
 
     def test_functions_that_may_write_into_their_input(self, standing_in):
         for function in (mint.nn.functional.relu6, mint.nn.functional.hardtanh):

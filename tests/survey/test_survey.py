@@ -12,11 +12,12 @@ from sampling import breadth_but
 from typer.testing import CliRunner
 
 from rewriter.cli import app
+from rewriter.cli.survey import _of
 from rewriter.equivalence import compiled
 from rewriter.runtime import loader
 from rewriter.survey.examine import hands_on
 from rewriter.survey.other_files import OtherFiles
-from rewriter.survey.row import DIFFERENT, EQUIVALENT, IDENTICAL, REFUSED, Row, totals
+from rewriter.survey.row import DIFFERENT, EQUIVALENT, IDENTICAL, NO_KERNEL, REFUSED, Row, totals
 from rewriter.survey.survey import examined, survey, write_page, write_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +104,38 @@ def test_totals():
     assert counts["models"] == 2
     assert (counts["whole"], counts["different"], counts["bit for bit"]) == (1, 1, 1)
     assert (counts["unmodified strict"], counts["unmodified trace"]) == (0, 1)
+
+
+def test_families_by_name(tmp_path):
+    """In the order in which they are named; one that is not there ends the command."""
+    paths = [tmp_path / name / f"modeling_{name}.py" for name in ("bert", "clip", "vit")]
+    assert _of([], paths) == paths
+    assert _of(["vit", "bert"], paths) == [paths[2], paths[0]]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text("", encoding="utf-8")
+    result = CliRunner().invoke(app, ["survey", str(tmp_path), "--family", "vitt", "-o", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "no family vitt" in result.output
+
+
+LACKING = FAMILY.replace(
+    "x = self.embeddings(input_ids)", "x = self.embeddings(input_ids) + mint.zeros_like(self.embeddings(input_ids))"
+).replace("from mindspore import nn, ops", "from mindspore import mint, nn, ops")
+
+
+@pytest.mark.parametrize(("target", "standing"), [("cpu", "whole"), ("ascend", "left")])
+def test_an_original_without_kernels(tmp_path, target, standing):
+    """Stand-ins answer for it, and not for its twin: written for this device that needs none, for another it does."""
+    path = tmp_path / "foo" / "modeling_foo.py"
+    path.parent.mkdir()
+    path.write_text(LACKING, encoding="utf-8")
+    (row,) = examined(str(path), target, False, 300)
+    assert row.standing == standing, row
+    assert row.lacking
+    if target == "ascend":
+        assert set(row.whole.values()) == {NO_KERNEL}
+        assert any("no kernel for" in why for why in row.why)
 
 
 def test_the_table_and_the_page(tmp_path):

@@ -86,13 +86,13 @@ def torch_key(key: str) -> str:
     return key.replace(".gamma", ".weight").replace(".beta", ".bias").replace(".embedding_table", ".weight")
 
 
-REFUSED = {"distilbert": "Tensor.transpose"}
+REFUSED = {"deberta_v2": "pos_key_layer"}
 """Family → what STRICT refuses in its file, so that it runs as plain Python."""
 
 
 def models() -> list[Model]:
     """Return every model of the fixtures."""
-    return [*_bert(), *_clip(), *_relatives()]
+    return [*_bert(), *_clip(), *_relatives(), *_others()]
 
 
 def _random(name: str) -> np.random.Generator:
@@ -197,6 +197,28 @@ def _relatives() -> Iterator[Model]:
     yield from _texts_of("mpnet", "MPNet", "MPNetConfig", roberta, types=False)
     yield from _texts_of("camembert", "Camembert", "CamembertConfig", roberta)
     yield from _texts_of("ernie", "Ernie", "ErnieConfig", ENCODER)
+
+
+def _others() -> Iterator[Model]:
+    """Yield a base model of further families, asked a few things."""
+    relative = {**ENCODER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "max_relative_positions": 8}
+    texts: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
+        ("albert", "Albert", {**ENCODER, "embedding_size": 16, "hidden_act": "gelu"}),
+        ("megatron_bert", "MegatronBert", ENCODER),
+        ("rembert", "RemBert", {**ENCODER, "input_embedding_size": 16, "output_embedding_size": 16}),
+        ("deberta", "Deberta", relative),
+        ("deberta_v2", "DebertaV2", {**relative, "position_buckets": 4, "norm_rel_ebd": "layer_norm"}),
+    )
+    for family, name, settings in texts:
+        yield Model(family, f"{name}Model", f"{name}Config", settings, tuple(_texts(name, {}))[:2])
+    image = {**IMAGE_TOWER, "hidden_act": "gelu"}
+    del image["projection_dim"]
+    for family, name in (("vit", "ViT"), ("dinov2", "Dinov2"), ("deit", "DeiT")):
+        yield Model(family, f"{name}Model", f"{name}Config", image, tuple(_images(name))[:1])
+    siglip = {"vocab_size": VOCABULARY, **TOWER, "max_position_embeddings": 16, "pad_token_id": 1}
+    texts_in = tuple(Call(call.name, call.inputs) for call in _texts("siglip", {}, types=False))[:2]
+    yield Model("siglip", "SiglipTextModel", "SiglipTextConfig", siglip, texts_in)
+    yield Model("siglip", "SiglipVisionModel", "SiglipVisionConfig", image, tuple(_images("siglip"))[:1])
 
 
 def _texts_of(

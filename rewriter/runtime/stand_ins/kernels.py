@@ -16,6 +16,7 @@ _MISSING = re.compile(
     r"Unsupported op \[(\w+)\] on|The kernel (\w+) unregistered|'(\w+)' is not supported on this device"
     r"|Create kernelmod for op (\w+Ext|Inplace\w+) failed|Not found op (\w+) on device"
     r"|(\w+) only supports? Ascend|(\w+) method support Ascend only"
+    r"|'Tensor' object has no attribute '(set_data)'"  # no kernel, but as well a thing that libraries count on
 )
 
 _ROUNDS = 200

@@ -53,10 +53,22 @@ def zero_(self: Any) -> Any:
     return put(self, ops.full(self.shape, 0, dtype=self.dtype))
 
 
+def set_data(self: Any, data: Any, slice_shape: bool = False) -> Any:
+    """Stand in for `Parameter.set_data` on what `Parameter.data` gives, which was the parameter itself once."""
+    values = data.init_data() if data.has_init else data
+    return put(self, values.astype(self.dtype))
+
+
 def masked_fill_(self: Any, mask: Any, value: Any) -> Any:
     """Stand in for `Tensor.masked_fill_`."""
     value = value.item() if isinstance(value, mindspore.Tensor) else value
     return put(self, ops.where(mask, ops.full(self.shape, value, dtype=self.dtype), self))
+
+
+def scatter_(self: Any, dim: int, index: Any, src: Any) -> Any:
+    """Stand in for `Tensor.scatter_`, without its reductions: a number, or a tensor with an element for each place."""
+    values = src if isinstance(src, mindspore.Tensor) else ops.full(index.shape, src, dtype=self.dtype)
+    return put(self, ops.scatter(self, dim, index, values.astype(self.dtype)))
 
 
 def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
@@ -77,7 +89,9 @@ STAND_INS = {
     "mindspore.Tensor.new_full": StandIn(new_full, lambda: floats(2).new_full((2,), 1.0)),
     "mindspore.Tensor.fill_": StandIn(fill_, lambda: floats(2).fill_(1.0)),
     "mindspore.Tensor.zero_": StandIn(zero_, lambda: floats(2).zero_()),
+    "mindspore.Tensor.set_data": StandIn(set_data, lambda: floats(2).set_data(floats(2))),
     "mindspore.Tensor.masked_fill_": StandIn(masked_fill_, lambda: floats(2).masked_fill_(floats(2) > 0, 0.0)),
+    "mindspore.Tensor.scatter_": StandIn(scatter_, lambda: floats(2).scatter_(0, whole(0), 1.0)),
     "mindspore.Tensor.normal_": StandIn(normal_, lambda: floats(2).normal_()),
     "mindspore.Tensor.uniform_": StandIn(uniform_, lambda: floats(2).uniform_()),
 }

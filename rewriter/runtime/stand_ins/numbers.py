@@ -58,6 +58,12 @@ def total(x: Any, dims: Any = None, keepdims: bool = False) -> Any:
 
 
 def put(x: Any, value: Any) -> Any:
-    """Write into a tensor, which may be a view of another; `copy_` of MindSpore 2.10 misses that other on a CPU."""
-    x[...] = value
+    """Write into a tensor, which may be a view of another, or what `Parameter.data` gives.
+
+    Of MindSpore 2.10, `copy_` misses the former's other tensor on a CPU, and `x[...] =` the latter's parameter.
+    """
+    if x.ndim == 0:
+        x[...] = value
+    else:
+        x[:] = value
     return x

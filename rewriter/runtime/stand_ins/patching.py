@@ -106,13 +106,16 @@ def missing() -> tuple[str, ...]:
 
 
 def _find(name: str) -> tuple[Any, str, Any] | None:
-    """Return the module or class that holds a name, the name in it, and what it is; None where it does not exist."""
+    """Return the module or class that holds a name, the name in it, and what it is.
+
+    It is None for a method that this MindSpore's class lacks; all is None for a function that it lacks.
+    """
     owner: Any = importlib.import_module("mindspore")
     path = name.split(".")[1:]
     for part in path[:-1]:
         owner = getattr(owner, part, None)
     native = getattr(owner, path[-1], None)
-    return None if native is None else (owner, path[-1], native)
+    return None if native is None and not isinstance(owner, type) else (owner, path[-1], native)
 
 
 def _put(names: tuple[str, ...]) -> None:
