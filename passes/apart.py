@@ -12,7 +12,6 @@ from rewriter.dataflow import captured, live_before, maybe_assigned, parameter_n
 from rewriter.tree import find, replace
 
 from .forwards import ModuleClass, module_classes, self_name
-from .inserted import free_name
 from .outline import asked_for_frame, call_statement, is_unbound, name_in_family, names_used
 from .stays import Stays
 
@@ -124,10 +123,16 @@ def borders(
 
 
 def names_for(endings: Sequence[str], method: cst.FunctionDef, owner: ModuleClass, context: PassContext) -> list[str]:
-    """Return names for methods beside `method` that no class above or below uses for another."""
+    """Return names for methods beside `method` that no class above or below uses for another.
+
+    Raises:
+        Stays: The class has one of them: an earlier run has moved another part of the method.
+    """
     name = name_in_family(f"_{method.name.value.lstrip('_')}", owner, context)
-    taken = names_used(owner)
-    return [free_name(f"{name}_{ending}", taken) for ending in endings]
+    names = [f"{name}_{ending}" for ending in endings]
+    if taken := sorted(names_used(owner).intersection(names)):
+        raise Stays(f"the class already uses the name `{taken[0]}`", "Write a method for it.")
+    return names
 
 
 def with_call(

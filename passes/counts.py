@@ -8,7 +8,7 @@ from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find
 
 from .forwards import module_classes
-from .own import own_definitions, with_definition
+from .own import Own, own_definitions, with_definition
 
 NONES = '''
 def _nones(values):
@@ -79,15 +79,16 @@ class Encoder(nn.Cell):
         """Look at every method of every module class."""
         if not context.mentions(".count(None)"):
             return context.tree
-        helper = own_definitions(context.tree, NONES)
+        helper: Own | None = None
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
         for owner in module_classes(context):
             for method in owner.methods():
                 for call in find(method.body, cst.Call):
                     if isinstance(call.func, cst.Attribute) and _counts_none(call):
+                        helper = helper or own_definitions(context.tree, NONES)
                         changes[call] = call.with_changes(func=cst.Name(helper.name), args=[cst.Arg(call.func.value)])
                         context.rewritten(call, "count(None)", "counted by a function")
-        return with_definition(context.tree, helper, changes) if changes else context.tree
+        return with_definition(context.tree, helper, changes) if helper else context.tree
 
 
 def _counts_none(call: cst.Call) -> bool:

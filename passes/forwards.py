@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import libcst as cst
 
@@ -50,9 +51,7 @@ def module_classes(context: PassContext) -> list[ModuleClass]:
             inherited = (
                 lists.get(base.value.value, frozenset()) for base in node.bases if isinstance(base.value, cst.Name)
             )
-            if node not in context.facts.memo:
-                context.facts.memo[node] = frozenset(_module_lists(node, context))
-            names = context.facts.memo[node].union(*inherited)
+            names = _module_lists(node, context).union(*inherited)
             lists[node.name.value] = names
             item = ModuleClass(node, names)
             if item.method(context.dialect.forward) is not None or names:
@@ -96,9 +95,19 @@ def self_attribute(node: cst.CSTNode, self_: str) -> str | None:
     return None
 
 
-def _module_lists(node: cst.ClassDef, context: PassContext) -> Iterator[str]:
-    """Yield the attributes that some method sets to a list of modules."""
-    assigns: tuple[cst.Assign | cst.AnnAssign, ...] = (*find(node, cst.Assign), *find(node, cst.AnnAssign))
+def _module_lists(node: cst.ClassDef, context: PassContext) -> frozenset[str]:
+    """Return the attributes that some method sets to a list of modules."""
+    known = context.facts.memo
+    if node not in known:
+        for statement in node.body.body:
+            if statement not in known:  # a pass changes few methods of a class
+                known[statement] = frozenset(_set_to_lists(statement, context))
+        known[node] = frozenset[str]().union(*(known[statement] for statement in node.body.body))
+    return cast(frozenset[str], known[node])
+
+
+def _set_to_lists(statement: cst.CSTNode, context: PassContext) -> Iterator[str]:
+    assigns: tuple[cst.Assign | cst.AnnAssign, ...] = (*find(statement, cst.Assign), *find(statement, cst.AnnAssign))
     for assign in assigns:
         if assign.value is None:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Container
 from functools import lru_cache
@@ -24,13 +25,15 @@ def with_free_names(text: str, tree: cst.Module) -> str:
     """Return `text` with other names for what it defines where `tree` uses the names already."""
     taken = identifiers(tree)
     for name in definitions(text):
-        text = re.sub(rf"\b{name}\b", free_name(name, taken), text)
+        if name in taken:
+            text = re.sub(rf"\b{name}\b", free_name(name, taken), text)
     return text
 
 
 def free_name(name: str, taken: Container[str]) -> str:
     """Return `name`, with a number behind it where it is taken."""
-    return next(one for one in (name, *(f"{name}_{number}" for number in range(2, 1000))) if one not in taken)
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain((name,), numbered) if one not in taken)
 
 
 def first_class(tree: cst.Module) -> int:

@@ -104,7 +104,7 @@ def $name(input, size=None, scale_factor=None, mode="nearest", align_corners=Non
             hit = (column == $ops.arange(old).astype($mindspore.float32)).astype($mindspore.float32)
             weight = weight + four[step].unsqueeze(-1) * hit
         weights.append(weight.astype(input.dtype))
-    return $mint.matmul(weights[0], $mint.matmul(input, weights[1].swapaxes(0, 1)))
+    return $mint.matmul(weights[0], $mint.matmul(input, weights[1].permute(1, 0)))
 '''
 
 _LINSPACE = '''\

@@ -253,15 +253,13 @@ def _given(call: cst.Call) -> tuple[cst.Arg, ...]:
 def _looked_up(node: cst.Subscript | cst.Call, context: PassContext) -> str:
     """Return which helper gives an activation, if one does that may call mint's GELU; else nothing."""
     if isinstance(node, cst.Subscript):
-        name, index = context.qualified_name(node.value), node.slice[0].slice
+        name, place, index = _TABLE, node.value, node.slice[0].slice
         key = index.value if isinstance(index, cst.Index) else None
-        is_one = name == _TABLE
     else:
-        name, key = context.qualified_name(node.func), node.args[0].value if node.args else None
-        is_one = name == _LOOK_UP
+        name, place, key = _LOOK_UP, node.func, node.args[0].value if node.args else None
     if isinstance(key, cst.SimpleString) and key.evaluated_value in _WITHOUT_MINT:
         return ""
-    return name or "" if is_one else ""
+    return name if context.stands_for(place, name) else ""
 
 
 def _stays(context: PassContext, node: cst.CSTNode, name: str) -> bool:

@@ -8,7 +8,7 @@ from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find
 
 from .forwards import ModuleClass, module_classes, self_attribute, self_name
-from .own import own_definitions, with_definition
+from .own import Own, own_definitions, with_definition
 
 CALLED = '''
 def _called(function, *args):
@@ -87,7 +87,7 @@ class Mix(nn.Cell):
         """Look at every call of an attribute that some method of its class sets to a `partial`."""
         if not context.mentions("partial("):
             return context.tree
-        helper = own_definitions(context.tree, CALLED)
+        helper: Own | None = None
         changes: dict[cst.CSTNode, cst.CSTNode] = {}
         for owner in module_classes(context):
             kept = _kept(owner, context)
@@ -99,11 +99,12 @@ class Mix(nn.Cell):
                     if not call.args or any(arg.star or arg.keyword for arg in call.args):
                         context.skipped(call, f"self.{name}", "it is not called with plain arguments")
                         continue
+                    helper = helper or own_definitions(context.tree, CALLED)
                     comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
                     function = cst.Arg(call.func, comma=comma)
                     changes[call] = call.with_changes(func=cst.Name(helper.name), args=[function, *call.args])
                     context.rewritten(call, f"self.{name}", "called by what the partial holds")
-        return with_definition(context.tree, helper, changes) if changes else context.tree
+        return with_definition(context.tree, helper, changes) if helper else context.tree
 
 
 def _kept(owner: ModuleClass, context: PassContext) -> set[str]:

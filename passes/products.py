@@ -104,7 +104,7 @@ class Attention(nn.Cell):
 
     def rewrite(self, context: PassContext) -> cst.Module:
         """Look at every product whose second factor is transposed in place."""
-        if not context.mentions("matmul", "bmm"):
+        if not context.mentions("matmul", "bmm", "einsum"):  # the last becomes one of the others
             return context.tree
         chosen: list[tuple[cst.Call, _Swap]] = []
         for call in calls_in_functions(context.tree):

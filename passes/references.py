@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import libcst as cst
 
 from rewriter import PassContext
-from rewriter.tree import children, find
+from rewriter.tree import children, find, is_a, words
 
 from .devices import why_mint_stays
 from .own import Own, own_definition, with_definition
@@ -71,20 +71,21 @@ def _uses(
     """Yield the expressions that stand for `name`, each with the call that it is called by, if it is."""
     also = {name, name.replace("mindspore.mint.nn.functional.", "mindspore.mint.functional.")}
     aliases = {local for local, known in context.facts.names.plain.items() if known in also}
+    sought = aliases | {short}
     stack: list[tuple[cst.CSTNode, cst.Call | None]] = [(tree, None)]
     while stack:
         node, call = stack.pop()
-        if isinstance(node, _NOT_THERE):
+        if is_a(node, _NOT_THERE) or (is_a(node, cst.BaseStatement) and sought.isdisjoint(words(node))):
             continue
-        if isinstance(node, cst.Name):
+        if is_a(node, cst.Name):
             if node.value in aliases and context.qualified_name(node) in also:
                 yield node, call
-        elif isinstance(node, cst.Attribute):
+        elif is_a(node, cst.Attribute):
             if node.attr.value == short and context.qualified_name(node) in also:
                 yield node, call
             else:
                 stack.append((node.value, None))
-        elif isinstance(node, cst.Call):
+        elif is_a(node, cst.Call):
             asks = isinstance(node.func, cst.Name) and node.func.value in ("isinstance", "issubclass")
             stack.extend((arg.value, None) for arg in reversed(node.args[:1] if asks else node.args))
             stack.append((node.func, node))

@@ -10,7 +10,7 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find, replace, walk
 
-from .forwards import module_classes, self_name
+from .forwards import ModuleClass, is_flat, is_recorded, module_classes, self_name
 from .memory import Memory, single_targets
 from .mint.calls import writes_in_place
 from .mint.table import load
@@ -157,7 +157,8 @@ class Layer(nn.Cell):
         """Look at every function of the file, and add the helper before the first statement that needs it."""
         work = _Work(context)
         for function in outermost_functions(context.tree):
-            work.look(function)
+            if function not in work.parted:
+                work.look(function)
         return with_definition(context.tree, work.helper, work.changes) if work.changes else context.tree
 
 
@@ -170,6 +171,7 @@ class _Work:
 
     Attributes:
         changes: Old slice → call of the helper.
+        parted: Methods that were one when an earlier run looked at them; neither shows what the other writes into.
     """
 
     def __init__(self, context: PassContext) -> None:
@@ -177,7 +179,9 @@ class _Work:
         self.changes: dict[cst.CSTNode, cst.CSTNode] = {}
         self._tensors = Tensors(load(), context.qualified_name)
         self._whole = WholeNumbers(context.qualified_name)
-        self._methods = {method for owner in module_classes(context) for method in owner.methods()}
+        owners = module_classes(context)
+        self._methods = {method for owner in owners for method in owner.methods()}
+        self.parted = {method for owner in owners for method in _parted(owner, context)}
 
     @cached_property
     def helper(self) -> Own:
@@ -266,6 +270,13 @@ class _Work:
             result = cst.Call(cst.Name(self.helper.name), [cst.Arg(one) for one in args])
         assert isinstance(result, cst.Call)
         return result.with_changes(lpar=node.lpar, rpar=node.rpar)
+
+
+def _parted(owner: ModuleClass, context: PassContext) -> list[cst.FunctionDef]:
+    """Return a forward of which an earlier run has moved a part into a method, and that method."""
+    parts = [method for method in owner.methods() if is_flat(method) or is_recorded(method)]
+    forward = owner.method(context.dialect.forward)
+    return [*parts, forward] if parts and forward is not None else []
 
 
 def _is_bounded(node: cst.Subscript) -> bool:

@@ -68,7 +68,7 @@ def _why_none(context: PassContext, layer: str, subclass: Subclass) -> str:
 def why_compared(context: PassContext, name: str) -> str:
     """Return why what is called `name` must not become a subclass in this file; empty when it may."""
     compared = (part for node in find(context.tree, cst.Comparison) for part in find(node, (cst.Name, cst.Attribute)))
-    if any(context.qualified_name(part) == name for part in compared):
+    if any(context.stands_for(part, name) for part in compared):
         return "the file compares a type with it, and a subclass is another type"
     return ""
 

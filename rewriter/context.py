@@ -69,6 +69,14 @@ class PassContext:
         """Return what an expression stands for by its imports (`mindspore.ops.cat`), or None; see `Names.qualified`."""
         return self.facts.names.qualified(node) or self.imports.qualified(node)
 
+    def stands_for(self, node: cst.CSTNode, qualified: str) -> bool:
+        """Tell whether an expression stands for what an import gives; most do not by their spelling already."""
+        if isinstance(node, cst.Name):
+            may = self.facts.names.imports(node.value) or node.value in self.imports.wanted.values()
+        else:
+            may = isinstance(node, cst.Attribute) and node.attr.value == qualified.rpartition(".")[2]
+        return may and self.qualified_name(node) == qualified
+
     def mentions(self, *words: str) -> bool:
         """Tell whether one of `words` occurs anywhere in the file as it was read, comments included.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import operator
 import symtable
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,6 +78,10 @@ class Names:
     def binds(self, name: str) -> bool:
         """Tell whether something in the file binds a name, or may."""
         return self._bindings is None or name in self._bindings.bound
+
+    def imports(self, name: str) -> bool:
+        """Tell whether an import anywhere in the file binds a name, or may."""
+        return self._bindings is None or name in self._bindings.imported
 
     def absolute(self, name: str) -> str:
         """Turn a relative dotted name (`..utils.logging`) into an absolute one where the package is known."""
@@ -217,13 +222,21 @@ _LAYOUT_FIELDS = (
     "header",
     "footer",
     "semicolon",
+    "dot",
+    "equal",
+    "lbracket",
+    "rbracket",
+    "lbrace",
+    "rbrace",
+    "colon",
 )
 
 
 @cache
 def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     """Return the fields of a node class that can hold code, as opposed to layout."""
-    return tuple(f.name for f in dataclasses.fields(kind) if not f.name.startswith(_LAYOUT_FIELDS))
+    fields = dataclasses.fields(kind)
+    return tuple(f.name for f in fields if f.type is not str and not f.name.startswith(_LAYOUT_FIELDS))
 
 
 def is_a(item: object, kind: type[Node] | tuple[type[Node], ...]) -> TypeGuard[Node]:
@@ -249,11 +262,23 @@ class _Sorts(dict[type, int]):
 _SORTS = _Sorts()
 
 
+class _Getters(dict[type, Callable[[cst.CSTNode], tuple[Any, ...]]]):
+    """Class of a node → what returns the values of its fields, all at once."""
+
+    def __missing__(self, kind: type) -> Callable[[cst.CSTNode], tuple[Any, ...]]:
+        names = _fields(kind)
+        get: Any = operator.attrgetter(*names) if names else lambda node: ()
+        self[kind] = getter = get if len(names) != 1 else lambda node: (get(node),)
+        return getter
+
+
+_GETTERS = _Getters()
+
+
 def children(node: cst.CSTNode) -> list[cst.CSTNode]:
     """Return the parts of `node` that hold code; LibCST's own `children` takes twenty times as long."""
     found: list[cst.CSTNode] = []
-    for name in _fields(type(node)):
-        value = getattr(node, name)
+    for value in _GETTERS[type(node)](node):
         sort = _SORTS[type(value)]
         if sort == 1:
             found.append(value)
@@ -275,7 +300,9 @@ def walk(node: cst.CSTNode, *, into_functions: bool = True) -> Iterator[cst.CSTN
 _STATEMENTS = (cst.FunctionDef, cst.SimpleStatementLine, cst.If, cst.For)
 """Most passes leave most statements as they are and all look through them, so what is in one is remembered."""
 
-_REMEMBERED = (*_STATEMENTS, cst.ClassDef)
+_STATEMENT_KINDS = frozenset(_STATEMENTS)
+_REMEMBERED = _STATEMENT_KINDS | {cst.ClassDef}
+_SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
 
 
 @lru_cache(maxsize=8192)
@@ -284,7 +311,7 @@ def _statement_nodes(statement: cst.CSTNode) -> tuple[cst.CSTNode, ...]:
     stack: list[cst.CSTNode] = [statement]
     while stack:
         item = stack.pop()
-        if item is not statement and is_a(item, _STATEMENTS):
+        if type(item) in _STATEMENT_KINDS and item is not statement:
             found.extend(_statement_nodes(item))
             continue
         found.append(item)
@@ -296,7 +323,7 @@ def _parts(node: cst.CSTNode, into_functions: bool) -> list[cst.CSTNode]:
     parts = children(node)
     if into_functions:
         return parts
-    return [part for part in parts if not is_a(part, (cst.FunctionDef, cst.ClassDef, cst.Lambda))]
+    return [part for part in parts if not is_a(part, _SCOPES)]
 
 
 def find(
@@ -306,7 +333,7 @@ def find(
     stack = [node]
     while stack:
         item = stack.pop()
-        if into_functions and is_a(item, _STATEMENTS):
+        if type(item) in _STATEMENT_KINDS and (into_functions or not _found(item, _SCOPES)):
             yield from _found(item, kind)
             continue
         if is_a(item, kind):
@@ -319,10 +346,23 @@ def _found(statement: cst.CSTNode, kind: type[Node] | tuple[type[Node], ...]) ->
     if kind is cst.CSTNode:
         return cast(tuple[Node, ...], _statement_nodes(statement))
     by_kind = _by_kind(statement)
-    wanted = [own for own in by_kind if _is_subclass(own, kind)]
+    wanted = by_kind.keys() & _concrete(kind)
     if len(wanted) < 2:
-        return cast(tuple[Node, ...], by_kind[wanted[0]]) if wanted else ()
-    return tuple([item for item in _statement_nodes(statement) if is_a(item, kind)])
+        return cast(tuple[Node, ...], by_kind[wanted.pop()]) if wanted else ()
+    return cast(tuple[Node, ...], tuple([item for item in _statement_nodes(statement) if type(item) in wanted]))
+
+
+@cache
+def _concrete(kind: type | tuple[type, ...]) -> frozenset[type]:
+    """Return LibCST's classes of nodes that are of a kind."""
+    return frozenset(own for own in _below(cst.CSTNode) if issubclass(own, kind))
+
+
+def _below(kind: type) -> Iterator[type]:
+    derived: list[type] = type.__subclasses__(kind)
+    for own in derived:
+        yield own
+        yield from _below(own)
 
 
 @lru_cache(maxsize=8192)
@@ -341,15 +381,17 @@ def identifiers(tree: cst.CSTNode) -> frozenset[str]:
     stack: list[cst.CSTNode] = [tree]
     while stack:
         node = stack.pop()
-        if is_a(node, cst.Name):
-            found.add(node.value)
-        elif is_a(node, cst.Attribute) or is_a(node, cst.Arg):
-            stack.append(node.value)
-        elif is_a(node, cst.ImportAlias):
-            found.add(bound_name(node))
-        elif is_a(node, cst.ImportFrom):
-            stack.extend(() if isinstance(node.names, cst.ImportStar) else node.names)
-        elif node is not tree and is_a(node, _REMEMBERED):
+        kind = type(node)
+        if kind is cst.Name:
+            found.add(cast(cst.Name, node).value)
+        elif kind is cst.Attribute or kind is cst.Arg:
+            stack.append(cast("cst.Attribute | cst.Arg", node).value)
+        elif kind is cst.ImportAlias:
+            found.add(bound_name(cast(cst.ImportAlias, node)))
+        elif kind is cst.ImportFrom:
+            names = cast(cst.ImportFrom, node).names
+            stack.extend(() if isinstance(names, cst.ImportStar) else names)
+        elif kind in _REMEMBERED and node is not tree:
             found |= identifiers(node)
         else:
             stack.extend(children(node))
@@ -363,9 +405,15 @@ def bound_name(alias: cst.ImportAlias) -> str:
     return alias.evaluated_name.split(".")[0]
 
 
+@lru_cache(maxsize=8192)
+def words(statement: cst.BaseStatement) -> frozenset[str]:
+    """Return the names in a statement, whatever they name: by them one sees quickly what is not in it."""
+    return frozenset([name.value for name in find(statement, cst.Name)])
+
+
 def forget() -> None:
     """Let go of what is remembered of statements; for a process that goes on to other files."""
-    for remembered in (_statement_nodes, _found, _by_kind, identifiers, _statement_ids):
+    for remembered in (_statement_nodes, _found, _by_kind, identifiers, _statement_ids, words):
         remembered.cache_clear()
 
 
@@ -391,16 +439,16 @@ def _statement_ids(statement: cst.CSTNode) -> frozenset[int]:
 def _rebuild(node: cst.CSTNode, changes: NodeMap, wanted: set[int]) -> Any:
     if id(node) in wanted:
         return changes[node]
-    if is_a(node, cst.FunctionDef) and wanted.isdisjoint(_statement_ids(node)):
+    if type(node) is cst.FunctionDef and wanted.isdisjoint(_statement_ids(node)):
         return node
     updates: dict[str, Any] = {}
-    for name in _fields(type(node)):
-        value = getattr(node, name)
-        if is_a(value, cst.CSTNode):
+    for name, value in zip(_fields(type(node)), _GETTERS[type(node)](node), strict=True):
+        sort = _SORTS[type(value)]
+        if sort == 1:
             new = _rebuild(value, changes, wanted)
             if new is not value:
                 updates[name] = new
-        elif isinstance(value, (list, tuple)) and value:
+        elif sort and value:
             items = _rebuild_sequence(value, changes, wanted)
             if items is not None:
                 updates[name] = items
@@ -411,8 +459,11 @@ def _rebuild_sequence(items: Sequence[Any], changes: NodeMap, wanted: set[int]) 
     result: list[Any] = []
     changed = False
     for item in items:
-        new = _rebuild(item, changes, wanted) if is_a(item, cst.CSTNode) else item
-        changed = changed or new is not item
+        new = _rebuild(item, changes, wanted)
+        if new is item:
+            result.append(item)
+            continue
+        changed = True
         if isinstance(new, cst.FlattenSentinel):
             result.extend(new)
         elif new is not cst.RemovalSentinel.REMOVE:

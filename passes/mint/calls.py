@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from rewriter.tree import children, is_a, walk
+from rewriter.tree import children, find, is_a, walk
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,16 @@ def calls(tree: cst.Module) -> list[Found]:
     return list(_calls(tree))
 
 
+_OWNERS = (cst.FunctionDef, cst.ClassDef)
+
+
 def _calls(tree: cst.Module) -> Iterator[Found]:
     stack: list[tuple[cst.CSTNode, cst.FunctionDef | None, str, bool]] = [(tree, None, "", False)]
     while stack:
         node, function, method, in_class = stack.pop()
+        if is_a(node, cst.BaseStatement) and next(find(node, _OWNERS), None) is None:
+            yield from (Found(call, function, method) for call in find(node, cst.Call))
+            continue
         if is_a(node, cst.Call):
             yield Found(node, function, method)
         elif is_a(node, cst.FunctionDef):
