@@ -7,7 +7,7 @@ import re
 NOT_RUN: tuple[tuple[str, str], ...] = (
     (r"^(python3 -m venv|pip install)", "changes the environment; .ci/run installs the package into a fresh one"),
     (r"^rewriter apply models/bert/modeling_bert.py --verify --bench$", ".ci/run and tests/test_readme.py run it"),
-    (r"^(pytest|pytest -m 'not slow')$", "the tests themselves; .ci/run runs them"),
+    (r"^pytest( -m ('not slow'|breadth))?$", "the tests themselves; .ci/run runs them"),
     (r"^(ruff|mypy)\b", "the linters; .ci/run runs them"),
     (r"^rewriter --(install|show)-completion", "changes the shell's settings; tests/authoring looks at the script"),
     (r"--measure\b", "times a model of base size for minutes; tests/cli/test_measure.py runs it on a tiny one"),

@@ -265,7 +265,7 @@ def test_the_report(files):
     assert (site.what, site.outcome) == ("Model.construct", Outcome.REWRITTEN)
     assert not blocks_of(result)
     assert blocks_of(rewritten(MODEL, "ast"))  # there, what is changed in place keeps it from being a graph
-    assert "_recorded" not in rewritten(MODEL, "ast").text
+    assert "@_recorded" not in rewritten(MODEL, "ast").text
     assert "@_recorded\n    def _construct_recorded(self, x, mask, scale, return_dict):" in result.text
     assert "@_recorded\n    def _construct_recorded(" in rewritten(MODEL, "trace").text
     for capture in ("auto", "trace"):
