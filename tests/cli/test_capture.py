@@ -12,6 +12,7 @@ BERT = ROOT / "models" / "bert" / "modeling_bert.py"
 POOLED = "        pooled_output = self.dense(first_token_tensor)\n"
 READ = "        first_token_tensor = first_token_tensor * first_token_tensor.sum().item()\n"
 READING = 'reading = "asnumpy item numpy tolist __array__ __bool__ __contains__ __float__ __index__ __int__".split()'
+ASKED = "if not self.follows(recording, leaves, results):"
 
 
 @pytest.fixture
@@ -63,14 +64,15 @@ def test_what_looks_at_its_numbers_is_rolled_back_with_the_reason(cli, plugin, r
 
 @pytest.mark.slow
 def test_other_values_find_what_nobody_watches(cli, plugin, reading):
-    """A recording that does not watch what Python reads: the second line of defence is that it is called again."""
+    """A recording that watches nothing and is asked nothing: the last line of defence is the proof."""
     from rewriter import api, pipeline, plugins, source
     from rewriter.targets import Target
 
     host, target = plugins.load(), Target.parse("cpu", None, capture="trace")
     text = pipeline.run(source.read(reading), api.select(host), target, dialects=host.dialects()).text
-    assert text.count(READING) == 1
-    Path("blind.py").write_text(text.replace(READING, "reading = []"), encoding="utf-8")
+    assert text.count(READING) == text.count(ASKED) == 1
+    blind = text.replace(READING, "reading = []").replace(ASKED, "if False:")
+    Path("blind.py").write_text(blind, encoding="utf-8")
     run = cli("verify", reading, "blind.py", "--plugin", plugin, "--no-reproducer", "--json")
     assert run.code == 1
     (verdict,) = json.loads(run.out)["verdicts"]
