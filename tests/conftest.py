@@ -143,3 +143,24 @@ def import_file(tmp_path):
     yield load
     for name in names:
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def compiled():
+    """A function that gives the keys of the graphs compiled since it was last asked, but for those of MindSpore itself.
+
+    Keys are compared, and not how many there are: models of earlier tests may go meanwhile, and theirs with them.
+    """
+    import mindspore
+    from mindspore.common import api
+
+    own = str(Path(mindspore.__file__).parent)
+    seen = set(api.ms_compile_cache)
+
+    def fresh():
+        found = sorted(key for key in api.ms_compile_cache - seen if own not in key)
+        seen.clear()
+        seen.update(api.ms_compile_cache)
+        return found
+
+    return fresh

@@ -15,7 +15,6 @@ import mindspore
 import numpy as np
 import pytest
 from mindspore import Tensor, ops
-from mindspore.graph.api import ms_compile_cache
 from sampling import slow_but
 
 from rewriter.runtime.stand_ins.kernels import settle
@@ -426,23 +425,25 @@ def test_what_the_guard_does_not_see(change, world):
 
 
 class TestCompilingNoMoreThanNeeded:
-    def test_the_same_call_again(self, world, shared):
+    def test_the_same_call_again(self, world, shared, compiled):
         shared[1](X)
-        before = len(ms_compile_cache), len(graphs_of(shared[1]))
+        graphs = len(graphs_of(shared[1]))
+        compiled()
         for seed in range(3):
             shared[1](tensor(2, 4, seed=seed))
-        assert (len(ms_compile_cache), len(graphs_of(shared[1]))) == before
+        assert compiled() == []
+        assert len(graphs_of(shared[1])) == graphs
 
-    def test_the_first_call_compiles_once(self, world):
+    def test_the_first_call_compiles_once(self, world, compiled):
         """Compiling must not itself look like a change of the module."""
         _, model = world.pair()
-        before = len(ms_compile_cache)
+        compiled()
         for _ in range(3):
             model(X)
-        assert len(ms_compile_cache) == before + 1
+        assert len(compiled()) == 1
         assert len(graphs_of(model)) == 1
 
-    def test_tensors_in_tuples_and_lists_are_no_constants(self, collectors):
+    def test_tensors_in_tuples_and_lists_are_no_constants(self, collectors, compiled):
         """A KV cache, a list of head masks: other values, same graph, the right answer."""
 
         def cache(seed, kind):
@@ -451,26 +452,26 @@ class TestCompilingNoMoreThanNeeded:
 
         for kind in (tuple, list):
             collectors[1](X, cache=cache(0, kind))
-            before = len(ms_compile_cache)
+            compiled()
             results = []
             for seed in (30, 60):
                 results.append(arrays(collectors[0](X, cache=cache(seed, kind))))
                 assert_same(collectors[0](X, cache=cache(seed, kind)), collectors[1](X, cache=cache(seed, kind)))
-            assert len(ms_compile_cache) == before
+            assert compiled() == []
             assert not same(*results)
             assert_compiled(collectors[1])
 
     @CELL
-    def test_modes_alternate_without_compiling_anew(self, world, shared):
+    def test_modes_alternate_without_compiling_anew(self, world, shared, compiled):
         for _ in range(2):
             for mode in (True, False):
                 shared[1].set_train(mode)
                 shared[1](X)
-        before = len(ms_compile_cache)
+        compiled()
         for mode in (True, False):
             shared[1].set_train(mode)
             shared[1](X)
-        assert len(ms_compile_cache) == before
+        assert compiled() == []
 
 
 class TestArguments:
@@ -616,24 +617,24 @@ class TestGradients:
                 parameter.requires_grad = True
         assert_same(*(world.gradients(model, lambda x, m=model: (m(x)[0] ** 2).sum(), (X,)) for model in models))
 
-    def test_training_steps(self, world):
+    def test_training_steps(self, world, compiled):
         """A step updates weights in place: the next one sees them, and nothing is compiled anew."""
-        losses, compiled = [], []
+        losses, compilations = [], []
         for model in world.pair():
             model.set_train()
             model.drop = mindspore.nn.Identity() if world.is_cell else world.original.nn.Identity()
             weights = world.parameters(model)
             step = mindspore.value_and_grad(lambda x, m=model: (m(x)[0] ** 2).sum(), None, weights)
             for _ in range(4):
-                before = len(ms_compile_cache)
+                compiled()
                 loss, gradients = step(X)
                 for weight, gradient in zip(weights, gradients, strict=True):
                     ops.assign(weight, weight - 1e-7 * gradient)
                 losses.append(float(loss))
-                compiled.append(len(ms_compile_cache) - before)
+                compilations.append(len(compiled()))
         assert losses[:4] == pytest.approx(losses[4:], rel=1e-5)
         assert losses[0] > losses[1] > losses[2] > losses[3]
-        assert compiled[6:] == [0, 0]
+        assert compilations[6:] == [0, 0]
 
 
 class TestOneGraphAroundIt:

@@ -6,7 +6,6 @@ import mindspore
 import numpy as np
 import pytest
 from mindspore import Tensor
-from mindspore.common import api
 from sampling import breadth_but
 
 import rewriter
@@ -68,19 +67,6 @@ def make(import_file):
     return pair
 
 
-@pytest.fixture
-def compiled():
-    """A function that tells how many graphs MindSpore has compiled since it was last asked."""
-    seen = set(api.ms_compile_cache)
-
-    def count():
-        fresh = set(api.ms_compile_cache) - seen
-        seen.update(fresh)
-        return len(fresh)
-
-    return count
-
-
 def x(batch, length):
     return Tensor(np.random.default_rng(batch * 100 + length).standard_normal((batch, length, 4)).astype(np.float32))
 
@@ -100,13 +86,13 @@ class TestModel:
         old, new = make(dynamic=True)
         assert all(same(new(x(*size), return_dict=False), old(x(*size))) for size in [*SIZES, *SIZES])
         assert not uncompiled(new)
-        assert compiled() <= 3
+        assert len(compiled()) <= 3
 
     @pytest.mark.slow
     def test_without_it_each_set_of_sizes_is_compiled(self, make, compiled):
         old, new = make()
         assert all(same(new(x(*size), return_dict=False), old(x(*size))) for size in SIZES)
-        assert compiled() == len(SIZES)
+        assert len(compiled()) == len(SIZES)
 
     def test_sizes_that_look_alike_are_told_apart(self, make, compiled):
         """Of a square input, the length could be read from either axis."""
@@ -114,7 +100,7 @@ class TestModel:
         sizes = [(3, 3), (5, 5), (6, 6), (2, 7), (4, 4), (7, 2), (1, 1), (4, 8), (8, 4)]
         assert all(same(new(x(*size), return_dict=False), old(x(*size))) for size in sizes)
         assert not uncompiled(new)
-        assert compiled() <= 6
+        assert len(compiled()) <= 6
 
     @pytest.mark.slow
     def test_another_kind_of_call_has_graphs_of_its_own(self, make, compiled):
@@ -125,7 +111,7 @@ class TestModel:
             for given in (None, mask, half):
                 assert same(new(x(batch, length), given, return_dict=False), old(x(batch, length), given))
         assert not uncompiled(new)
-        assert compiled() <= 9
+        assert len(compiled()) <= 9
 
     @pytest.mark.slow
     def test_a_wrong_call_raises_as_before_and_leaves_sizes_open(self, make, compiled):
@@ -138,9 +124,9 @@ class TestModel:
             with pytest.raises(ValueError):
                 model(x(2, 5), short, return_dict=False)
         expected = old(x(2, 11))
-        compiled()  # also what MindSpore compiles for itself while the original runs
+        compiled()
         assert same(new(x(2, 11), return_dict=False), expected)
-        assert compiled() == 0
+        assert compiled() == []
 
     @pytest.mark.slow
     def test_new_weights_are_used(self, make):
@@ -178,7 +164,7 @@ class TestWhatCannotBeOpen:
         assert not uncompiled(new)
         compiled()
         assert same(new(x(2, 12), return_dict=False), old(x(2, 12)))
-        assert compiled() == 1
+        assert len(compiled()) == 1
 
     def test_slices_leaves_slices_to_mindspore(self):
         closed, opened = (rewriter.rewrite(MODEL, target="cpu", dynamic=dynamic) for dynamic in (False, True))
@@ -246,4 +232,4 @@ def test_bert(name, dynamic, import_file, compiled):
             assert np.allclose(one, two, rtol=0, atol=1e-6)
             assert np.array_equal(one.argmax(-1), two.argmax(-1))
     assert not uncompiled(models[1])
-    assert compiled() == (3 if dynamic else len(lengths))
+    assert len(compiled()) == (3 if dynamic else len(lengths))

@@ -11,7 +11,6 @@ import mindspore
 import numpy as np
 import pytest
 from mindspore import Tensor
-from mindspore.common import api
 from sampling import breadth_but
 
 import rewriter
@@ -255,7 +254,7 @@ class TestDecoder:
         given = {"inputs_embeds": EMBEDS[:, :1], "past_key_values": past, "use_cache": True}
         check(model.bert, padded=True, **given)
 
-    def test_a_generation_compiles_few_graphs(self):
+    def test_a_generation_compiles_few_graphs(self, compiled):
         """Ten tokens one by one, each behind a longer cache: a graph for the prompt, and one for each bucket."""
 
         def generate(model):
@@ -269,9 +268,9 @@ class TestDecoder:
         expected, expected_past = generate(model)
         rewriter.optimize(rewriter.bucketed(model, (4, 10)))
         step(model, ids(2, 2), step(model, ids(2, 2))[1])  # learns what is returned, as plain Python
-        before = len(api.ms_compile_cache)
+        compiled()
         found, past = generate(model)
-        assert len(api.ms_compile_cache) - before == 3
+        assert len(compiled()) == 3
         assert not buckets_of(model).unpadded
         assert np.array_equal(found, expected)
         assert_same(past, expected_past)
@@ -483,7 +482,7 @@ class TestTheModel:
             rewriter.bucketed(bert(), lengths)
 
 
-def test_optimized_models_compile_once_for_each_bucket():
+def test_optimized_models_compile_once_for_each_bucket(compiled):
     """Also: `optimize` keeps the buckets that a model has."""
     model = bert()
     lengths = (1, 3, 4, 5, 6, 8, 2, 7)
@@ -491,10 +490,10 @@ def test_optimized_models_compile_once_for_each_bucket():
     rewriter.optimize(rewriter.bucketed(model, (4, 8)))
     assert buckets_of(model).lengths == (4, 8)
     ask(model, input_ids=ids(length=4))  # learns what is returned, as plain Python
-    before = len(api.ms_compile_cache)
+    compiled()
     for length, answer in zip(lengths, expected, strict=True):
         assert_same(ask(model, input_ids=ids(length=length)), answer)
-    assert len(api.ms_compile_cache) - before == 2
+    assert len(compiled()) == 2
     assert buckets_of(model).padded == len(lengths) + 1
 
 
