@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+import libcst as cst
+
 from rewriter import PassContext
 
 MEASURED = ("cpu", "portable")
@@ -19,3 +21,11 @@ def why_mint_stays(context: PassContext) -> str:
     """Return why mint's own is for the target's device; empty where the file may run on a CPU."""
     device = context.target.device.value
     return "" if device in MEASURED else f"mint's own runs on {device}"
+
+
+def mint_stays(context: PassContext, node: cst.CSTNode, what: str) -> bool:
+    """Tell whether mint's own is for the target's device, and report of `node` that it is left for that."""
+    reason = why_mint_stays(context)
+    if reason:
+        context.skipped(node, what, reason)
+    return bool(reason)

@@ -9,7 +9,7 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
-from .devices import why_mint_stays
+from .devices import mint_stays
 from .own import Own, meaning, outermost_functions, own_definition, with_definition
 
 _HELPERS = "mindone.transformers."
@@ -223,7 +223,7 @@ def _with_activations(context: PassContext, tree: cst.Module) -> cst.Module:
     functions = list(outermost_functions(tree))
     for call in (call for function in functions for call in find(function.body, cst.Call)):
         name = context.qualified_name(call.func) or ""
-        if name in _GELUS and not _stays(context, call, name):
+        if name in _GELUS and not mint_stays(context, call, name):
             gelu = context.use("mindspore.ops.gelu")
             changes[call.func] = cst.parse_expression(gelu)
             context.rewritten(call, name, gelu)
@@ -231,7 +231,7 @@ def _with_activations(context: PassContext, tree: cst.Module) -> cst.Module:
     kinds: tuple[type[cst.Subscript | cst.Call], ...] = (cst.Subscript, cst.Call)
     for node in (node for function in functions for node in find(function.body, kinds)):
         name = _looked_up(node, context)
-        if name and node not in done and not _stays(context, node, name):
+        if name and node not in done and not mint_stays(context, node, name):
             values = {"mint": "mindspore.mint", "functools": "functools"}
             own = own or own_definition(context, tree, _ACTIVATION, _NAME, **values)
             changes[node] = cst.Call(cst.Name(own.name), [cst.Arg(node)])
@@ -262,13 +262,6 @@ def _looked_up(node: cst.Subscript | cst.Call, context: PassContext) -> str:
     return name if context.stands_for(place, name) else ""
 
 
-def _stays(context: PassContext, node: cst.CSTNode, name: str) -> bool:
-    reason = why_mint_stays(context)
-    if reason:
-        context.skipped(node, name, reason)
-    return bool(reason)
-
-
 def _with_method(context: PassContext, tree: cst.Module) -> cst.Module:
     """Give each class that derives from mindone's base class of models a method that ties heads."""
     changes: dict[cst.CSTNode, cst.CSTNode] = {}
@@ -277,7 +270,7 @@ def _with_method(context: PassContext, tree: cst.Module) -> cst.Module:
             continue
         names = [context.qualified_name(base.value) or "" for base in node.bases]
         name = next((name for name in names if name.startswith(_BASE) and name.endswith("PreTrainedModel")), "")
-        if not name or _stays(context, node, name):
+        if not name or mint_stays(context, node, name):
             continue
         values = {"mindspore": context.use("mindspore"), "ops": context.use("mindspore.ops")}
         method = cst.parse_module(Template(_TIED).substitute(values)).body[0]

@@ -7,7 +7,7 @@ import libcst as cst
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.tree import find, replace
 
-from .devices import why_mint_stays
+from .devices import mint_stays
 
 
 class TensorMethods(Pass):
@@ -169,7 +169,9 @@ class Pooler(nn.Cell):
                 else:
                     new = new.with_changes(args=[cst.Arg(place, comma=_COMMA), *args])
                 changes[call] = new
-                context.rewritten(call, f"Tensor.{func.attr.value}", _code(new.func).rpartition(".")[2])
+                context.rewritten(
+                    call, f"Tensor.{func.attr.value}", context.tree.code_for_node(new.func).rpartition(".")[2]
+                )
         return replace(context.tree, changes)
 
 
@@ -190,7 +192,7 @@ def _repeated(call: cst.Call, func: cst.Attribute, context: PassContext) -> cst.
     """Write `tile`; an array's `repeat` takes a number and an axis, so two numbers may be for one."""
     if len(call.args) < 2 or (len(call.args) == 2 and context.mentions("numpy")) or any(a.keyword for a in call.args):
         return None
-    if _stays(call, context):
+    if mint_stays(context, call, func.attr.value):
         return None
     last = call.args[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
     shape = cst.Tuple([cst.Element(arg.value, comma=arg.comma) for arg in (*call.args[:-1], last)])
@@ -206,17 +208,10 @@ def _cut(call: cst.Call, func: cst.Attribute, context: PassContext) -> cst.Call 
         placed["axis" if name == "dim" else name] = arg
     if "chunks" not in placed or not set(placed) <= set(names) or len(placed) != len(call.args):
         return None
-    if _stays(call, context):
+    if mint_stays(context, call, func.attr.value):
         return None
     args = [cst.Arg(placed[name].value) for name in names if name in placed]
     return call.with_changes(func=cst.parse_expression(context.use("mindspore.ops.chunk")), args=args)
-
-
-def _stays(call: cst.Call, context: PassContext) -> bool:
-    reason = why_mint_stays(context)
-    if reason:
-        context.skipped(call, _code(call.func).rpartition(".")[2], reason)
-    return bool(reason)
 
 
 def _filled(call: cst.Call, func: cst.Attribute, context: PassContext) -> cst.Call | None:
@@ -226,7 +221,7 @@ def _filled(call: cst.Call, func: cst.Attribute, context: PassContext) -> cst.Ca
         return None
     by_method = isinstance(made.func, cst.Attribute) and made.func.attr.value in ("new_zeros", "new_full")
     is_new = context.qualified_name(made.func) in _NEW or (context.qualified_name(made.func) is None and by_method)
-    if not is_new or _stays(call, context):
+    if not is_new or mint_stays(context, call, func.attr.value):
         return None
     return call.with_changes(func=func.with_changes(attr=cst.Name("scatter")))
 
@@ -242,7 +237,3 @@ def _number(node: cst.BaseExpression) -> int | None:
         value = _number(node.expression)
         return None if value is None else -value
     return node.evaluated_value if isinstance(node, cst.Integer) else None
-
-
-def _code(node: cst.CSTNode) -> str:
-    return cst.Module([]).code_for_node(node)

@@ -96,7 +96,6 @@ class Subject:
         self.original = self._built()
         self.rewritten = adapter.build(rewritten, case.model, case.settings)
         if case.dtype:
-            weights.cast(self.original, case.dtype)
             weights.cast(self.rewritten, case.dtype)
         self.misfits = weights.differences(self.original, self.rewritten)
         self.checked_repetition = False
@@ -120,21 +119,23 @@ class Subject:
         """
         self.lacking = lacking
         self.original = self._built()
-        if self._case.dtype:
-            weights.cast(self.original, self._case.dtype)
         weights.set_training(self.original, False)
         self.draw_weights(self.seed)
 
     def _built(self) -> Any:
+        """Return a new original, in the type of the case, built under stand-ins if need be."""
         try:
             with self._reference():
-                return self._build()
+                model = self._build()
         except Exception as error:  # of any library
             if self.lacking or not missing_kernel(error):
                 raise
             self.lacking = missing_kernel(error)
             settle()
             return self._built()
+        if self._case.dtype:
+            weights.cast(model, self._case.dtype)
+        return model
 
     def _reference(self) -> contextlib.AbstractContextManager[Any]:
         """Return what the original runs in."""
