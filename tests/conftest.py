@@ -54,7 +54,11 @@ def pytest_report_header():
     return None
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("breadth"):
+            item.add_marker("slow")
     places = {TESTS / name: at for at, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
 

@@ -26,7 +26,6 @@ def every():
     return {name: mutants(rewrite(path).text) for name, path in FILES.items()}
 
 
-@pytest.mark.slow
 @pytest.mark.breadth
 def test_mutants_are_python_and_differ_in_one_place(every):
     for name, path in FILES.items():
@@ -39,7 +38,6 @@ def test_mutants_are_python_and_differ_in_one_place(every):
             assert mutant.text.replace(mutant.after, mutant.before, 1) == text or mutant.after in mutant.text
 
 
-@pytest.mark.slow
 @pytest.mark.breadth
 def test_there_are_enough_of_enough_kinds(every):
     chosen = [mutant for one in every.values() for mutant in spread(one, 6)]
@@ -48,7 +46,6 @@ def test_there_are_enough_of_enough_kinds(every):
     assert {mutant.operator for mutant in chosen} == set(OPERATORS)
 
 
-@pytest.mark.slow
 @pytest.mark.breadth
 def test_the_guard_and_what_nobody_sees_are_left_alone(every):
     places = {mutant.where.partition(".")[0] for one in every.values() for mutant in one}

@@ -48,7 +48,7 @@ def test_what_agrees_for_other_values_is_written(cli, plugin):
     assert "captured by trace in" in Path("page.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.breadth  # tries what to take back one by one; what it goes by is in the test below
 def test_what_looks_at_its_numbers_is_rolled_back_with_the_reason(cli, plugin, reading):
     passes = "flatten,module-loops,whole-graph,jit,imports"
     arguments = ("--plugin", plugin, "--capture", "trace", "--passes", passes, "--verify", "--json")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sampling import breadth_but
 
 from rewriter.equivalence import verify
 from rewriter.equivalence.blame import blame
@@ -95,6 +96,9 @@ def edited(text: str, *edits: tuple[Edit, str]) -> tuple[str, list[int]]:
     return "".join(lines), numbers
 
 
+SOME_EDITS = pytest.mark.parametrize("edit", breadth_but(EDITS, "fixed-mask"), indirect=True)
+
+
 @pytest.fixture(params=EDITS)
 def edit(request: pytest.FixtureRequest) -> Edit:
     return EDITS[request.param]
@@ -161,7 +165,7 @@ def test_bisect_names_the_lines_in_a_hand_edited_original(bert: Path, twin: Path
     assert guilty_lines(bert, twin, [TYPES]) == sorted(numbers)
 
 
-@pytest.mark.slow
+@SOME_EDITS
 def test_bisect_names_the_line_among_the_rewritten_ones(
     edit: Edit, bert: Path, plain_encoder_text: str, twin: Path
 ) -> None:
@@ -170,7 +174,7 @@ def test_bisect_names_the_line_among_the_rewritten_ones(
     assert guilty_lines(bert, twin, [edit.case]) == numbers
 
 
-@pytest.mark.slow
+@pytest.mark.breadth
 @pytest.mark.xfail(strict=True, reason="what moved into a method of its own is one change, named by its first line")
 def test_bisect_names_the_line_in_what_moved(bert: Path, plain_text: str, twin: Path) -> None:
     edit = EDITS["fixed-mask"]
@@ -179,7 +183,7 @@ def test_bisect_names_the_line_in_what_moved(bert: Path, plain_text: str, twin: 
     assert guilty_lines(bert, twin, [edit.case]) == numbers
 
 
-@pytest.mark.slow
+@SOME_EDITS
 def test_the_quick_matrix_rejects_the_fault(edit: Edit, bert: Path, compiled_text: str, twin: Path) -> None:
     """In the file as `apply` writes it, with no hint at the case."""
     twin.write_text(edited(compiled_text, (edit, edit.bad))[0], encoding="utf-8")
@@ -188,13 +192,12 @@ def test_the_quick_matrix_rejects_the_fault(edit: Edit, bert: Path, compiled_tex
     assert not verdict.ok
 
 
-@pytest.mark.slow
+@pytest.mark.breadth  # each by itself is above, and the whole matrix of a right file in test_files
 def test_the_quick_matrix_accepts_the_correct_edits(bert: Path, compiled_text: str, twin: Path) -> None:
     twin.write_text(edited(compiled_text, *((edit, edit.good) for edit in EDITS.values()))[0], encoding="utf-8")
     assert verify(bert, twin, level="quick").ok
 
 
-@pytest.mark.slow
 def test_bisect_names_the_line_in_a_compiled_file(bert: Path, encoder_text: str, twin: Path) -> None:
     edit = EDITS["fixed-mask"]
     text, numbers = edited(encoder_text, (edit, edit.bad))

@@ -328,7 +328,7 @@ def test_families_that_are_recorded(family, model):
             *("layoutlm", "layoutlmv3", "fnet", "squeezebert", "xlm", "ernie_m"),
             *("dpr", "blip"),  # with a model of another file inside
         ],
-        *("roberta", "dpr"),
+        "roberta",
     ),
 )
 def test_families_of_mindnlp(family):
