@@ -28,7 +28,7 @@ from .forwards import (
     self_attribute,
     self_name,
 )
-from .procedures import changing_calls
+from .procedures import changing_calls, definitions_used
 from .sharing import unshared_changes
 from .stays import Stays
 
@@ -115,7 +115,7 @@ def outline_forwards(
     """
     changes: Outlined = {}
     seen: set[str] = set()
-    unseen = next(changing_calls(context), None)
+    hidden = list(changing_calls(context))
     for owner in module_classes(context):
         again = owner.node.name.value in seen  # it may derive from the other one, and share its methods
         seen.add(owner.node.name.value)
@@ -128,6 +128,8 @@ def outline_forwards(
         try:
             if again:
                 raise CannotOutline("an earlier class has the same name", "Rename one of the two.")
+            used = definitions_used(context.tree, owner.node.name.value) if hidden else frozenset()
+            unseen = next((call for call in hidden if call.place in used), None)
             if unseen is not None:
                 helper = unseen.helper.name.value
                 why = f"line {context.line(unseen.statement)}: `{helper}` changes `{unseen.given}` in place"

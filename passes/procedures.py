@@ -11,7 +11,7 @@ import libcst as cst
 
 from rewriter import Example, Pass, PassContext, Safety
 from rewriter.dataflow import maybe_assigned, parameter_names, target_names
-from rewriter.tree import dotted_name, find, replace
+from rewriter.tree import dotted_name, find, identifiers, replace
 
 from .forwards import module_classes, self_attribute, self_name
 from .sharing import unshared
@@ -90,7 +90,7 @@ class Scores(nn.Cell):
                 why = call.why_not or "another call of it has to stay"
                 context.skipped(call.statement, name, f"`{call.parameter}` is changed in place: {why}", _ADVICE)
                 continue
-            value = call.statement.value
+            value = cst.ensure_type(call.statement, cst.Expr).value
             changes[call.statement] = cst.Assign([cst.AssignTarget(cst.Name(call.given))], value)
             context.rewritten(call.statement, name, f"what it makes of `{call.given}` is bound again")
             if call.helper not in changes:
@@ -108,17 +108,19 @@ class Scores(nn.Cell):
 
 @dataclass(frozen=True)
 class ChangingCall:
-    """A statement that calls a helper to have something changed in place.
+    """A call of a helper that changes what it is given in place.
 
     Attributes:
-        statement: The statement.
+        place: The class or function of the file that it stands in.
+        statement: The statement that it is; or the call, where its value is used.
         helper: What it calls.
         parameter: What the helper changes; of several, the first.
         given: The name that is handed to it there.
         why_not: Why the helper cannot return it; empty where it can.
     """
 
-    statement: cst.Expr
+    place: str
+    statement: cst.Expr | cst.Call
     helper: cst.FunctionDef
     parameter: str
     given: str
@@ -126,21 +128,28 @@ class ChangingCall:
 
 
 def changing_calls(context: PassContext) -> Iterator[ChangingCall]:
-    """Yield the statements that a forward may come to, and that have a helper change something in place."""
-    functions = _functions(context)
+    """Yield the calls that a forward may come to, and by which a helper changes something that is used afterwards."""
+    places = _functions(context)
+    functions = list(places)
     helpers = {function.name.value: (function, changed) for function in functions if (changed := _changed(function))}
     if not helpers:
         return
     named = Counter(function.name.value for function in functions)
     for method in _reached(functions, context.dialect.forward):
-        statements = {
-            statement: name
-            for statement in find(method.body, cst.Expr)
-            if isinstance(statement.value, cst.Call) and (name := _called(statement.value, method)) in helpers
-        }
-        if not statements:
+        calls = {call: name for call in find(method.body, cst.Call) if (name := _called(call, method)) in helpers}
+        if not calls:
             continue
-        given = {node: _given(node, *helpers[name]) for node, name in statements.items()}
+        statements = {
+            node: calls.pop(node.value)
+            for node in find(method.body, cst.Expr)
+            if isinstance(node.value, cst.Call) and node.value in calls
+        }
+        used = {call: name for call, name in calls.items() if not _bound_again(call, method, *helpers[name])}
+        for call, name in used.items():
+            helper, changed = helpers[name]
+            why = "what it returns is not bound to that name"
+            yield ChangingCall(places[method], call, helper, min(changed), _given(call, helper, changed), why)
+        given = {node: _given(node.value, *helpers[name]) for node, name in statements.items()}
         alone = unshared(method, {node: name for node, name in given.items() if name})
         for node, name in statements.items():
             helper, changed = helpers[name]
@@ -151,25 +160,62 @@ def changing_calls(context: PassContext) -> Iterator[ChangingCall]:
                 why = "what is changed has no name there"
             if not why and node not in alone:
                 why = f"another name may hold what `{given[node]}` is"
-            yield ChangingCall(node, helper, min(changed), given[node], why)
+            yield ChangingCall(places[method], node, helper, min(changed), given[node], why)
 
 
-def _functions(context: PassContext) -> list[cst.FunctionDef]:
-    functions = [node for node in context.tree.body if isinstance(node, cst.FunctionDef)]
-    return [*functions, *(method for owner in module_classes(context) for method in owner.methods())]
+def definitions_used(tree: cst.Module, name: str) -> frozenset[str]:
+    """Return the classes, functions and other names of a file that one of them comes to, itself among them."""
+    mentioned: dict[str, frozenset[str]] = {}
+    for node in tree.body:
+        if isinstance(node, (cst.ClassDef, cst.FunctionDef)):
+            names = frozenset((node.name.value,))
+        else:
+            names = maybe_assigned([node])
+        for one in names:
+            mentioned[one] = mentioned.get(one, frozenset()) | identifiers(node)
+    found, todo = frozenset[str](), frozenset((name,))
+    while todo:
+        found |= todo
+        todo = frozenset().union(*(mentioned.get(one, frozenset()) for one in todo)) & mentioned.keys() - found
+    return found
+
+
+def _bound_again(call: cst.Call, method: cst.FunctionDef, helper: cst.FunctionDef, changed: frozenset[str]) -> bool:
+    """Tell whether a call hands no name to the helper, or what the call returns is bound to that name."""
+    given = _given(call, helper, changed)
+    assignments = (node for node in find(method.body, cst.Assign) if node.value is call)
+    return not given or any(given in target_names(item.target) for node in assignments for item in node.targets)
+
+
+def _functions(context: PassContext) -> dict[cst.FunctionDef, str]:
+    """Return the functions of a file, and the methods of its modules, with the name of the definition they stand in."""
+    functions = {node: node.name.value for node in context.tree.body if isinstance(node, cst.FunctionDef)}
+    return functions | {
+        method: owner.node.name.value for owner in module_classes(context) for method in owner.methods()
+    }
 
 
 @lru_cache(maxsize=1024)  # three passes ask
 def _changed(function: cst.FunctionDef) -> frozenset[str]:
-    """Return the parameters of which a function changes a part: `x[0] = y`, `x[0] += y`."""
-    names: set[str] = set()
-    targets: list[cst.BaseExpression] = [node.target for node in find(function.body, cst.AssignTarget)]
-    for target in [*targets, *(node.target for node in find(function.body, cst.AugAssign))]:
-        part = target
-        while isinstance(part, cst.Subscript):
-            part = part.value
-        names |= target_names(part) if part is not target else set()
-    return frozenset(names & set(parameter_names(function)))
+    """Return the parameters of which a function changes a part, `x[0] = y` or `x[0] += y`, as its caller gave them."""
+    parameters = parameter_names(function)
+    stores: dict[cst.BaseSmallStatement, str] = {}
+    for assignment in find(function.body, cst.Assign):
+        names = [_part_of(target.target) for target in assignment.targets]
+        stores[assignment] = next((name for name in names if name in parameters), "")
+    for change in find(function.body, cst.AugAssign):
+        stores[change] = _part_of(change.target)
+    stores = {node: name for node, name in stores.items() if name in parameters}
+    own = unshared(function, stores) if stores else frozenset()
+    return frozenset(name for node, name in stores.items() if node not in own)
+
+
+def _part_of(target: cst.BaseExpression) -> str:
+    """Return the name of what an assignment to `target` changes a part of; empty where it binds a name."""
+    root = target
+    while isinstance(root, cst.Subscript):
+        root = root.value
+    return root.value if root is not target and isinstance(root, cst.Name) else ""
 
 
 def _reached(functions: Sequence[cst.FunctionDef], forward: str) -> list[cst.FunctionDef]:
@@ -199,9 +245,9 @@ def _called(call: cst.Call, method: cst.FunctionDef) -> str:
     return self_attribute(call.func, self_name(method) or "") or ""
 
 
-def _given(statement: cst.Expr, helper: cst.FunctionDef, changed: frozenset[str]) -> str:
+def _given(call: cst.BaseExpression, helper: cst.FunctionDef, changed: frozenset[str]) -> str:
     """Return the name that a call hands to the helper for what that changes; empty where it is none."""
-    call = cst.ensure_type(statement.value, cst.Call)
+    call = cst.ensure_type(call, cst.Call)
     is_method = isinstance(call.func, cst.Attribute)
     is_static = any(dotted_name(item.decorator) == "staticmethod" for item in helper.decorators)
     parameters = parameter_names(helper)[1 if is_method and not is_static else 0 :]

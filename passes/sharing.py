@@ -37,7 +37,7 @@ def unshared_changes(method: cst.FunctionDef) -> frozenset[cst.CSTNode]:
     return unshared(method, {})
 
 
-def unshared(method: cst.FunctionDef, statements: Mapping[cst.Expr, str]) -> frozenset[cst.CSTNode]:
+def unshared(method: cst.FunctionDef, statements: Mapping[cst.BaseSmallStatement, str]) -> frozenset[cst.CSTNode]:
     """Return those of `statements`, too, before which nothing but the name that they are given with holds what it is.
 
     A call may hand on each of its arguments, and may keep one in another; arithmetic makes a new tensor. Of what one
@@ -54,7 +54,7 @@ def unshared(method: cst.FunctionDef, statements: Mapping[cst.Expr, str]) -> fro
 
 
 class _Sharing:
-    def __init__(self, self_: str, names: frozenset[str], watched: Mapping[cst.Expr, str]) -> None:
+    def __init__(self, self_: str, names: frozenset[str], watched: Mapping[cst.BaseSmallStatement, str]) -> None:
         self.self_ = self_
         self.names = names - {self_}
         self.watched = watched
@@ -97,6 +97,8 @@ class _Sharing:
             return _joined(body, last)
         if isinstance(node, cst.For):
             return self.loop(node, state)
+        if isinstance(node, cst.BaseSmallStatement) and node in self.watched:
+            self.note(node, self.watched[node], state)
         if isinstance(node, cst.AugAssign):
             self.change(node, state)
         elif isinstance(node, cst.Assign):
@@ -107,8 +109,6 @@ class _Sharing:
             if node.value is not None:
                 self.bind(node.target, self.value(node.value, state), state)
         else:
-            if isinstance(node, cst.Expr) and node in self.watched:
-                self.note(node, self.watched[node], state)
             for part in children(node):
                 self.value(part, state)
         return state

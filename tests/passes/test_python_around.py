@@ -174,6 +174,12 @@ TWINS = {
         "procedures",
         "returns something",
     ),
+    "a helper whose value is another one": (
+        "def step(self, x, at):\n    x = x + 1\n    y = self._hide(x)\n    return x + y\n\n"
+        "def _hide(self, x):\n    x[:, 0] = 0\n    return x.sum()",
+        "procedures",
+        "not bound to that name",
+    ),
     "a helper for others": (
         "def step(self, x, at):\n    x = x + 1\n    self.hide(x)\n    return x\n\ndef hide(self, x):\n    x[:, 0] = 0",
         "procedures",
@@ -205,11 +211,44 @@ def test_left_alone_and_said_why(name, rewrite):
     assert reason in result.sites[0].reason
 
 
-def test_no_graph_where_a_change_would_be_lost(rewrite):
+@pytest.mark.parametrize("name", ["the caller's tensor", "a helper whose value is another one"])
+def test_no_graph_where_a_change_would_be_lost(name, rewrite):
     """It would compile, and go on with the numbers as they were."""
-    step, which, _ = TWINS["the caller's tensor"]
+    step, which, _ = TWINS[name]
     result = rewrite(text_of(step), which, "flatten", "jit")
     assert not result.changed
+    assert "`_hide` changes `x` in place" in " ".join(site.reason for site in result.sites)
+
+
+BOUND = """
+    def step(self, x, at):
+        x = self._hide(x + 1)
+        x = self._hide(x)
+        return x + self._made(x)
+
+    def _hide(self, x):
+        x[:, 0] = 0
+        return x
+
+    def _made(self, x):
+        x = ops.zeros_like(x) + 1
+        x[:, 0] = 0
+        return x
+    """
+
+
+def test_a_graph_where_no_change_is_lost(rewrite):
+    """What is bound again, or made by the helper itself, is nobody else's."""
+    assert "_forward_flat" in rewrite(text_of(BOUND), "procedures", "flatten", "jit").text
+
+
+def test_a_class_that_does_not_come_to_it_has_its_graph(rewrite):
+    step = TWINS["a helper whose value is another one"][0]
+    text = text_of(step) + text_of("def step(self, x, at):\n    return x").partition("\n\n\n")[2].replace(
+        "Encoder", "Other"
+    )
+    result = rewrite(text, "procedures", "flatten", "jit")
+    assert result.text.index("_forward_flat") > result.text.index("class Other")
     assert "`_hide` changes `x` in place" in " ".join(site.reason for site in result.sites)
 
 
