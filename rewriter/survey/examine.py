@@ -1,6 +1,6 @@
 """One file of a survey, in a process of its own: what a compiler does to it may take the process down.
 
-`python -m rewriter.survey.examine FILE TARGET yes|no OUT` writes the rows to OUT, as JSON.
+`python -m rewriter.survey.examine FILE TARGET yes|no OUT` writes the rows to OUT, as JSON, after each model anew.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .. import api
+from .. import api, files
 from ..equivalence.adapters import ModelAdapter, forward_of, forward_parameters, model_classes
 from ..equivalence.any_model import AnyModel, why_unknown
 from ..equivalence.cases import Case
@@ -69,12 +70,17 @@ def chosen(module: ModuleType) -> list[str]:
     return bases[:MODELS] or known[:1]
 
 
-def examine(path: str, *, target: str = "portable") -> list[Row]:
+def _forget(rows: Sequence[Row]) -> None:
+    """Keep no rows."""
+
+
+def examine(path: str, *, target: str = "portable", keep: Callable[[Sequence[Row]], None] = _forget) -> list[Row]:
     """Rewrite a file, and compile and compare its models.
 
     Args:
         path: A path or a dotted module; it is executed.
         target: What it is rewritten for.
+        keep: Is given the rows so far after each model: the next one may take too long.
 
     Raises:
         RewriterError: The file cannot be read or loaded, or is no modeling file.
@@ -89,7 +95,10 @@ def examine(path: str, *, target: str = "portable") -> list[Row]:
         return [Row(family, classes[0].__name__ if classes else "", lines, why=(why,))]
     with tempfile.TemporaryDirectory(prefix="rewriter-survey-") as folder:
         result = api.rewrite(source, target=target)
-        rows = list(_rows(source, _written(result, folder, ""), result, names))
+        rows: list[Row] = []
+        for row in _rows(source, _written(result, folder, ""), result, names):
+            rows.append(row)
+            keep(rows)
         if not all(row.compiles("whole") for row in rows):
             rows = list(_with_recordings(rows, source, folder, target))
     return rows
@@ -261,15 +270,15 @@ def main() -> None:
     """Examine the file named on the command line."""
     os.environ.setdefault("GLOG_v", "4")
     path, target, unmodified, place = sys.argv[1:]
-    rows = examine(path, target=target)
-    _write(rows, place)  # a model that nobody has rewritten may take the process down
+    rows = examine(path, target=target, keep=partial(_write, Path(place)))
+    _write(Path(place), rows, are_all=True)  # a model that nobody has rewritten may take the process down
     if unmodified == "yes":
         module = loader.load(path)
-        _write([with_unmodified(row, module) if row.whole else row for row in rows], place)
+        _write(Path(place), [with_unmodified(row, module) if row.whole else row for row in rows], are_all=True)
 
 
-def _write(rows: Sequence[Row], place: str) -> None:
-    Path(place).write_text(json.dumps([row.to_json() for row in rows]), encoding="utf-8")
+def _write(place: Path, rows: Sequence[Row], *, are_all: bool = False) -> None:
+    files.write(place, json.dumps({"rows": [row.to_json() for row in rows], "all": are_all}).encode())
 
 
 if __name__ == "__main__":

@@ -63,16 +63,23 @@ def examined(path: str, target: str, unmodified: bool, limit_s: int) -> list[Row
                 timeout=limit_s,
             )
         except subprocess.TimeoutExpired:
+            rows, _ = _read(place)
             why = f"took more than {limit_s} seconds"
         else:
-            if place.is_file():
-                rows = [Row.from_json(item) for item in json.loads(place.read_text(encoding="utf-8"))]
-                if done.returncode:  # the rewritten models were compared; one that is not took the process down
-                    rows = [replace(row, strict=ERROR, trace=ERROR) if row.whole else row for row in rows]
-                return rows
+            rows, are_all = _read(place)
             said = [line for line in done.stderr.splitlines() if line.strip()]
-            why = said[-1][:300] if said else f"the process ended with {done.returncode}"
-    return [Row(Path(path).parent.name, "", why=(why,))]
+            why = "" if are_all else said[-1][:300] if said else f"the process ended with {done.returncode}"
+            if are_all and done.returncode:  # a model that is not rewritten took the process down
+                rows = [replace(row, strict=ERROR, trace=ERROR) if row.whole else row for row in rows]
+    return [*rows, Row(Path(path).parent.name, "", why=(why,))] if why else rows
+
+
+def _read(place: Path) -> tuple[list[Row], bool]:
+    """Return the rows that a process wrote until it ended, or was ended, and whether all models have one."""
+    if not place.is_file():
+        return [], False
+    document = json.loads(place.read_bytes())
+    return [Row.from_json(item) for item in document["rows"]], document["all"]
 
 
 def write_table(rows: Sequence[Row], place: Path) -> None:

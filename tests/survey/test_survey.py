@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from rewriter.cli import app
 from rewriter.cli.survey import _of
 from rewriter.equivalence import compiled
 from rewriter.runtime import loader
-from rewriter.survey.examine import hands_on
+from rewriter.survey import examine as examine_module
+from rewriter.survey.examine import examine, hands_on
 from rewriter.survey.other_files import OtherFiles
 from rewriter.survey.row import DIFFERENT, EQUIVALENT, IDENTICAL, NO_KERNEL, REFUSED, Row, totals
 from rewriter.survey.survey import examined, survey, write_page, write_table
@@ -169,6 +171,36 @@ def test_what_goes_wrong_is_a_row(tmp_path, text, why):
     (row,) = examined(str(path), "portable", False, limit)
     assert (row.family, row.standing) == ("foo", "left")
     assert why in row.why[0]
+
+
+LATE = """\
+import json, pathlib, sys, time
+pathlib.Path(sys.argv[-1]).write_text(json.dumps({"rows": [%s], "all": False}))
+%s
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "why"),
+    [("import os\nos._exit(3)", "ended with 3"), ("time.sleep(600)", "more than 30 seconds")],
+    ids=["a dead process", "a long time"],
+)
+@pytest.mark.breadth  # half a minute of waiting
+def test_rows_from_before_it_went_wrong_are_kept(tmp_path, then, why):
+    path = tmp_path / "foo" / "modeling_foo.py"
+    path.parent.mkdir()
+    path.write_text(LATE % (json.dumps(GOOD.to_json()), then), encoding="utf-8")
+    first, last = examined(str(path), "portable", False, 30)
+    assert first == GOOD
+    assert why in last.why[0]
+
+
+def test_rows_are_kept_after_each_model(family, monkeypatch):
+    other = replace(GOOD, model="BarModel")
+    monkeypatch.setattr(examine_module, "_rows", lambda *args: iter([GOOD, other]))
+    kept = []
+    assert examine(str(family), keep=lambda rows: kept.append(list(rows))) == [GOOD, other]
+    assert kept == [[GOOD], [GOOD, other]]
 
 
 PARTS = {
