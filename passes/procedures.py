@@ -139,28 +139,28 @@ def changing_calls(context: PassContext) -> Iterator[ChangingCall]:
         calls = {call: name for call in find(method.body, cst.Call) if (name := _called(call, method)) in helpers}
         if not calls:
             continue
-        statements = {
-            node: calls.pop(node.value)
-            for node in find(method.body, cst.Expr)
-            if isinstance(node.value, cst.Call) and node.value in calls
+        given = {call: _given(call, *helpers[name]) for call, name in calls.items()}
+        statements = {node.value: node for node in find(method.body, cst.Expr)}
+        watched: dict[cst.BaseSmallStatement, str] = {
+            statements[call]: name for call, name in given.items() if name and call in statements
         }
-        used = {call: name for call, name in calls.items() if not _bound_again(call, method, *helpers[name])}
-        for call, name in used.items():
+        alone = unshared(method, watched) if watched else frozenset()
+        for call, name in calls.items():
             helper, changed = helpers[name]
-            why = "what it returns is not bound to that name"
-            yield ChangingCall(places[method], call, helper, min(changed), _given(call, helper, changed), why)
-        given = {node: _given(node.value, *helpers[name]) for node, name in statements.items()}
-        alone = unshared(method, {node: name for node, name in given.items() if name})
-        for node, name in statements.items():
-            helper, changed = helpers[name]
-            why = _why_not(helper, changed)
-            if named[name] > 1:
-                why = "several functions have its name"
-            if not why and not given[node]:
-                why = "what is changed has no name there"
-            if not why and node not in alone:
-                why = f"another name may hold what `{given[node]}` is"
-            yield ChangingCall(places[method], node, helper, min(changed), given[node], why)
+            statement = statements.get(call)
+            if statement is None:  # its value is used
+                if not given[call] or given[call] in _bound_to(call, method):
+                    continue
+                why = "what it returns is not bound to that name"
+            else:
+                why = _why_not(helper, changed)
+                if named[name] > 1:
+                    why = "several functions have its name"
+                if not why and not given[call]:
+                    why = "what is changed has no name there"
+                if not why and statement not in alone:
+                    why = f"another name may hold what `{given[call]}` is"
+            yield ChangingCall(places[method], statement or call, helper, min(changed), given[call], why)
 
 
 def definitions_used(tree: cst.Module, name: str) -> frozenset[str]:
@@ -180,11 +180,10 @@ def definitions_used(tree: cst.Module, name: str) -> frozenset[str]:
     return found
 
 
-def _bound_again(call: cst.Call, method: cst.FunctionDef, helper: cst.FunctionDef, changed: frozenset[str]) -> bool:
-    """Tell whether a call hands no name to the helper, or what the call returns is bound to that name."""
-    given = _given(call, helper, changed)
-    assignments = (node for node in find(method.body, cst.Assign) if node.value is call)
-    return not given or any(given in target_names(item.target) for node in assignments for item in node.targets)
+def _bound_to(call: cst.Call, method: cst.FunctionDef) -> frozenset[str]:
+    """Return the names that a method binds to the value of a call."""
+    assigned = [node for node in find(method.body, cst.Assign) if node.value is call]
+    return frozenset().union(*(target_names(item.target) for node in assigned for item in node.targets))
 
 
 def _functions(context: PassContext) -> dict[cst.FunctionDef, str]:
@@ -245,9 +244,8 @@ def _called(call: cst.Call, method: cst.FunctionDef) -> str:
     return self_attribute(call.func, self_name(method) or "") or ""
 
 
-def _given(call: cst.BaseExpression, helper: cst.FunctionDef, changed: frozenset[str]) -> str:
+def _given(call: cst.Call, helper: cst.FunctionDef, changed: frozenset[str]) -> str:
     """Return the name that a call hands to the helper for what that changes; empty where it is none."""
-    call = cst.ensure_type(call, cst.Call)
     is_method = isinstance(call.func, cst.Attribute)
     is_static = any(dotted_name(item.decorator) == "staticmethod" for item in helper.decorators)
     parameters = parameter_names(helper)[1 if is_method and not is_static else 0 :]

@@ -169,9 +169,8 @@ class Pooler(nn.Cell):
                 else:
                     new = new.with_changes(args=[cst.Arg(place, comma=_COMMA), *args])
                 changes[call] = new
-                context.rewritten(
-                    call, f"Tensor.{func.attr.value}", context.tree.code_for_node(new.func).rpartition(".")[2]
-                )
+                written = context.tree.code_for_node(new.func).rpartition(".")[2]
+                context.rewritten(call, f"Tensor.{func.attr.value}", written)
         return replace(context.tree, changes)
 
 

@@ -63,15 +63,16 @@ def examined(path: str, target: str, unmodified: bool, limit_s: int) -> list[Row
                 timeout=limit_s,
             )
         except subprocess.TimeoutExpired:
-            rows, _ = _read(place)
-            why = f"took more than {limit_s} seconds"
+            code, why = None, f"took more than {limit_s} seconds"
         else:
-            rows, are_all = _read(place)
-            said = [line for line in done.stderr.splitlines() if line.strip()]
-            why = "" if are_all else said[-1][:300] if said else f"the process ended with {done.returncode}"
-            if are_all and done.returncode:  # a model that is not rewritten took the process down
-                rows = [replace(row, strict=ERROR, trace=ERROR) if row.whole else row for row in rows]
-    return [*rows, Row(Path(path).parent.name, "", why=(why,))] if why else rows
+            code, said = done.returncode, [line for line in done.stderr.splitlines() if line.strip()]
+            why = said[-1][:300] if said else f"the process ended with {code}"
+        rows, are_all = _read(place)
+    if code is None or not are_all:
+        return [*rows, Row(Path(path).parent.name, "", why=(why,))]
+    if code:  # a model that is not rewritten took the process down
+        return [replace(row, strict=ERROR, trace=ERROR) if row.whole else row for row in rows]
+    return rows
 
 
 def _read(place: Path) -> tuple[list[Row], bool]:

@@ -376,7 +376,10 @@ def few(cases) -> list[Case]:
 
 
 EVERY_RUN = (
-    *("a helper in another module", "plain tuples", "super().construct", "LayerDrop"),
+    "a helper in another module",
+    "plain tuples",
+    "super().construct",
+    "LayerDrop",
     "CLIP: aliased imports",
 )
 

@@ -244,9 +244,8 @@ def test_a_graph_where_no_change_is_lost(rewrite):
 
 def test_a_class_that_does_not_come_to_it_has_its_graph(rewrite):
     step = TWINS["a helper whose value is another one"][0]
-    text = text_of(step) + text_of("def step(self, x, at):\n    return x").partition("\n\n\n")[2].replace(
-        "Encoder", "Other"
-    )
+    other = text_of("def step(self, x, at):\n    return x").partition("\n\n\n")[2]
+    text = text_of(step) + other.replace("Encoder", "Other")
     result = rewrite(text, "procedures", "flatten", "jit")
     assert result.text.index("_forward_flat") > result.text.index("class Other")
     assert "`_hide` changes `x` in place" in " ".join(site.reason for site in result.sites)
