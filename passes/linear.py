@@ -15,14 +15,22 @@ class $name($base):
     _product = $ops.MatMul(transpose_b=True)
     _add_bias = $ops.BiasAdd()
 
+    @$ops.constexpr
+    def _shapes(dtype, shape, of_weight):
+        """Return those of the matrix and of the output; None for what the base class computes, as open sizes are."""
+        if dtype != $mindspore.float32 or shape is None or None in shape:
+            return None
+        return (-1, shape[-1]), (*shape[:-1], of_weight[0])
+
     def $forward(self, input):
-        if getattr(input, "dtype", None) != $mindspore.float32:
+        shapes = self._shapes(getattr(input, "dtype", None), getattr(input, "shape", None), self.weight.shape)
+        if shapes is None:
             return super().$forward(input)
-        output = self._product(input.reshape(-1, input.shape[-1]), self.weight)
+        output = self._product(input.reshape(shapes[0]), self.weight)
         if self.bias is not None:
             # Of a bias that was assigned a longer value, the operator sees the old length; of a view the new one.
             output = self._add_bias(output, self.bias.view(-1))
-        return output.reshape(*input.shape[:-1], self.weight.shape[0])
+        return output.reshape(shapes[1])
 '''
 _NOTE = "a product of matrices and a bias"
 _LAYERS = {
@@ -72,14 +80,22 @@ class Linear(nn.Linear):
     _product = ms_ops.MatMul(transpose_b=True)
     _add_bias = ms_ops.BiasAdd()
 
+    @ms_ops.constexpr
+    def _shapes(dtype, shape, of_weight):
+        """Return those of the matrix and of the output; None for what the base class computes, as open sizes are."""
+        if dtype != mindspore.float32 or shape is None or None in shape:
+            return None
+        return (-1, shape[-1]), (*shape[:-1], of_weight[0])
+
     def forward(self, input):
-        if getattr(input, "dtype", None) != mindspore.float32:
+        shapes = self._shapes(getattr(input, "dtype", None), getattr(input, "shape", None), self.weight.shape)
+        if shapes is None:
             return super().forward(input)
-        output = self._product(input.reshape(-1, input.shape[-1]), self.weight)
+        output = self._product(input.reshape(shapes[0]), self.weight)
         if self.bias is not None:
             # Of a bias that was assigned a longer value, the operator sees the old length; of a view the new one.
             output = self._add_bias(output, self.bias.view(-1))
-        return output.reshape(*input.shape[:-1], self.weight.shape[0])
+        return output.reshape(shapes[1])
 
 
 class Pooler(nn.Module):
