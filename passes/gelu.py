@@ -1,4 +1,4 @@
-"""GELU by the error function, with products in the place of a division."""
+"""GELU by the error function, with a faster division."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ _CODE = """\
     def $forward(self, $input):
         if $input.dtype != $mindspore.float32:
             return super().$forward($input)
-        return $input * (0.5 + 0.5 * $mindspore.ops.erf($input * 0.7071067811865476))
+        return $input * ($mindspore.ops.erf($mindspore.ops.RealDiv()($input, 1.4142135623730951)) + 1.0) * 0.5
 """
 
 
 class Gelu(NamedGelu):
-    """Compute the GELU that a configuration names by the error function and products alone, on a CPU.
+    """Compute the GELU that a configuration names with `RealDiv` in the place of `Div`, on a CPU.
 
-    MindSpore's own divides by the root of two, which takes a CPU longer than a product. Both are equally far from
-    GELU in float64. In single precision only; the layer stays an instance of its class. It runs when asked for by name:
-    the bits differ, and all-MiniLM-L6-v2 enlarges that to 2.7e-6 in its last hidden state.
+    MindSpore's own divides by the root of two with an operator that takes a CPU more than twice as long, and memory for
+    as long as the graph lives. The bits are the same. In single precision only; the layer stays an instance of its
+    class.
     """
 
     name = "gelu"
-    safety = Safety.ROUNDING
-    way = "products"
-    summary = "GELU by the error function: the same formula without the division."
+    safety = Safety.EXACT
+    way = "a faster division"
+    summary = "GELU by the same formula, divided by an operator that is faster on a CPU."
     code = _CODE
     examples = (
         Example(
@@ -39,7 +39,7 @@ import mindspore
 
 
 class GELU(nn.GELU):
-    """GELU by the error function: the same formula without the division."""
+    """GELU by the same formula, divided by an operator that is faster on a CPU."""
 
     @classmethod
     def of(cls, layer):
@@ -51,7 +51,7 @@ class GELU(nn.GELU):
     def forward(self, input):
         if input.dtype != mindspore.float32:
             return super().forward(input)
-        return input * (0.5 + 0.5 * mindspore.ops.erf(input * 0.7071067811865476))
+        return input * (mindspore.ops.erf(mindspore.ops.RealDiv()(input, 1.4142135623730951)) + 1.0) * 0.5
 
 
 class Intermediate(nn.Module):

@@ -33,6 +33,7 @@ class GeluSigmoid(NamedGelu):
 
     name = "gelu-sigmoid"
     safety = Safety.APPROXIMATE
+    on_request = True
     before = ("mint", "flatten", "gelu")
     way = "a sigmoid"
     summary = "GELU by a sigmoid: within 6e-7 of the error function's, which takes a CPU about 1.5 times as long."

@@ -82,7 +82,6 @@ class NamedGelu(Pass):
     """
 
     for_speed = True
-    on_request = True
     before: ClassVar[tuple[str, ...]] = ("mint", "flatten")
     way: ClassVar[str]
     summary: ClassVar[str]

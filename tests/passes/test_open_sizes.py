@@ -52,7 +52,7 @@ class Model(nn.Cell):
 CLOSED = MODEL.replace("self.positions[:, :length]", "ops.narrow(self.positions, 1, 0, length)")
 """`ops.narrow` checks its bounds by Python code that needs to know them."""
 
-LATE = MODEL.replace("mask.reshape(batch, length, 1)", "mask").replace("ones((batch, length)", "ones((batch, length, 1)")
+LATE = MODEL.replace("mask.reshape(batch, length, 1)", "mask").replace("(batch, length),", "(batch, length, 1),")
 """A wrong mask meets a layer here that has run, which leaves marks on it that no graph left."""
 
 SIZES = [(2, 5), (3, 7), (2, 9), (4, 4), (1, 6), (5, 1)]
