@@ -92,7 +92,7 @@ def test_what_is_faster_is_kept_and_what_is_not_is_left_out(cli, plugin, bert, w
     assert "sleep" not in text
 
 
-@pytest.mark.slow
+@pytest.mark.breadth
 def test_where_nothing_is_faster_nothing_is_written(cli, plugin, workplace):
     bert = ROOT / "models" / "bert" / "modeling_bert.py"
     run = cli("apply", bert, "-o", "out.py", "--plugin", plugin, "--passes", "doze", "--measure", *WHAT)

@@ -42,7 +42,7 @@ def test_a_few_cases_are_not_worth_a_process():
     assert len(split(few * 10, 2)) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.breadth
 def test_two_processes_come_to_the_verdict_of_one(tmp_path, rewritten, monkeypatch):
     monkeypatch.setattr(shares, "WORTH_IT", 1)
     twin = tmp_path / "modeling_clip_rewritten.py"

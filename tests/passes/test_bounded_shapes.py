@@ -199,6 +199,7 @@ def test_what_a_model_leaves_behind_is_dropped_with_the_next_compilation(make):
     assert len(api.ms_compile_cache - before) == 1
 
 
+@pytest.mark.slow
 def test_what_was_dropped_behind_our_back_is_compiled_again(make):
     old, new = make(most=2)
     new(x(1))

@@ -1,5 +1,6 @@
 """`--dynamic`: graphs that serve tensors of any size, how often they are compiled, and what they cannot hold."""
 
+from itertools import product
 from pathlib import Path
 
 import mindspore
@@ -211,8 +212,10 @@ class TestText:
         assert "needs MindSpore 2.7.0" in caught.value.hint
 
 
-@pytest.mark.parametrize("dynamic", [True, False])
-@pytest.mark.parametrize("name", breadth_but(["BertModel", "BertForSequenceClassification"], "BertModel"))
+@pytest.mark.parametrize(
+    ("name", "dynamic"),
+    breadth_but(product(["BertModel", "BertForSequenceClassification"], [True, False]), ("BertModel", True)),
+)
 def test_bert(name, dynamic, import_file, compiled):
     """The bundled BERT, for a CPU: `ops.narrow`, which it takes its positions by, is `mint.narrow` there."""
     from models.bert import modeling_bert as old

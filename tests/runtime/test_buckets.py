@@ -254,6 +254,7 @@ class TestDecoder:
         given = {"inputs_embeds": EMBEDS[:, :1], "past_key_values": past, "use_cache": True}
         check(model.bert, padded=True, **given)
 
+    @pytest.mark.slow
     def test_a_generation_compiles_few_graphs(self, compiled):
         """Ten tokens one by one, each behind a longer cache: a graph for the prompt, and one for each bucket."""
 

@@ -181,6 +181,7 @@ def test_steps_on_a_cache(name: str) -> None:
     assert_compiled(model)
 
 
+@pytest.mark.slow
 def test_a_token_sees_no_later_one() -> None:
     """Causal before and after; a twin of the same weights that is no decoder sees them."""
     from mindspore import Tensor
@@ -195,7 +196,7 @@ def test_a_token_sees_no_later_one() -> None:
         assert_compiled(model)
 
 
-@pytest.mark.parametrize("beams", [pytest.param(1, marks=pytest.mark.slow), 3], ids=["greedy", "beams"])
+@pytest.mark.parametrize("beams", breadth_but([1, 3], 1), ids=["greedy", "beams"])
 def test_bundled_writes_the_same_through_buckets(beams: int) -> None:
     def write(model: Any, beams: int) -> np.ndarray:
         return decoded(model, beams, **STATES)
