@@ -1,5 +1,6 @@
 """GELU by a faster division and by a sigmoid: how exact they are, when they are used, and what they leave alone."""
 
+import inspect
 from statistics import NormalDist
 
 import mindspore
@@ -27,6 +28,9 @@ class Intermediate(nn.Cell):
         return self.act(states)
 """
 LITERAL = TEXT.replace("ACT2FN[name]", 'ACT2FN["{}"]')
+
+by_division = pytest.mark.parametrize("name", ["gelu"], indirect=True)
+by_sigmoid = pytest.mark.parametrize("name", ["gelu-sigmoid"], indirect=True)
 
 
 @pytest.fixture(scope="module", params=["gelu", "gelu-sigmoid"])
@@ -74,39 +78,51 @@ def test_another_activation_is_left_alone(intermediate):
 
 
 @pytest.fixture(scope="module")
-def divided(rewrite, tmp_path_factory):
+def divided(intermediate):
     """The original's GELU and the one with another division."""
-    result = rewrite(TEXT, "gelu", device="cpu")
-    assert "RealDiv" in result.text
-    made = imported(result.text, tmp_path_factory.mktemp("gelu") / "gelu_divided.py").Intermediate
-    return activations.ACT2FN["gelu"], made("gelu")
+    cell = intermediate("gelu")
+    assert "RealDiv" in inspect.getsource(type(cell.act))
+    return activations.ACT2FN["gelu"], cell
 
 
+def told(tensor):
+    """Return single numbers with one NaN for all, and zeros for those below the normal ones.
+
+    Some threads of MindSpore compute with those and some do not, so its own GELU answers now so, now so.
+    """
+    array = tensor.asnumpy()
+    assert array.dtype == np.float32
+    array = np.where(np.isnan(array), np.float32(np.nan), array)
+    return np.where(np.abs(array) < np.finfo(np.float32).tiny, np.copysign(np.float32(0), array), array)
+
+
+@by_division
 @pytest.mark.parametrize("compiled", [False, True])
 def test_another_division_has_the_same_bits(divided, compiled):
     """Of any bits at all; where it is no number, it is none after."""
     drawn = np.random.default_rng(0).integers(0, 2**32, 400_000, dtype=np.uint32).view(np.float32)
     x = Tensor(np.concatenate([values(), drawn]))
-    old, new = (graph_of(act)(x) if compiled else act(x) for act in divided)
-    old, new = (np.where(np.isnan(one.asnumpy()), np.nan, one.asnumpy()).view(np.uint32) for one in (old, new))
+    old, new = (told(graph_of(act)(x) if compiled else act(x)).view(np.uint32) for act in divided)
     assert np.array_equal(old, new)
 
 
+@by_division
 def test_gradients_by_another_division_have_the_same_bits(divided):
     x = Tensor(values())
-    old, new = (mindspore.grad(act)(x).asnumpy() for act in divided)
+    old, new = (told(mindspore.grad(act)(x)) for act in divided)
     assert np.array_equal(old, new, equal_nan=True)
 
 
-def test_other_precisions_take_the_original_way(rewrite, tmp_path):
-    made = imported(rewrite(TEXT, "gelu-sigmoid").text, tmp_path / "gelu_rewritten.py").Intermediate
+@by_sigmoid
+def test_other_precisions_take_the_original_way(intermediate):
     x = Tensor(np.linspace(-6, 6, 1001).astype(np.float32))
-    old, new = activations.ACT2FN["gelu"], made("gelu").set_train(False)
+    old, new = activations.ACT2FN["gelu"], intermediate("gelu").set_train(False)
     assert not np.array_equal(new(x).asnumpy(), old(x).asnumpy())  # so the comparison below can fail
     half = x.astype(mindspore.float16)
     assert np.array_equal(new(half).asnumpy(), old(half).asnumpy())
 
 
+@by_division
 @pytest.mark.parametrize("kind", [np.float16, np.float64])
 def test_other_precisions_divide_as_before(divided, kind):
     """With float64 it would be the root in float32 that divides."""
@@ -115,10 +131,10 @@ def test_other_precisions_divide_as_before(divided, kind):
     assert np.array_equal(old, new)
 
 
-def test_the_sigmoid_is_not_for_training(rewrite, tmp_path):
-    made = imported(rewrite(TEXT, "gelu-sigmoid").text, tmp_path / "gelu_rewritten.py").Intermediate
+@by_sigmoid
+def test_the_sigmoid_is_not_for_training(intermediate):
     x = Tensor(np.linspace(-6, 6, 1001).astype(np.float32))
-    old, new = activations.ACT2FN["gelu"], made("gelu")
+    old, new = activations.ACT2FN["gelu"], intermediate("gelu")
     new.set_train(True)
     assert np.array_equal(new(x).asnumpy(), old(x).asnumpy())
     one, other = (mindspore.grad(act)(x).asnumpy() for act in (old, new))
