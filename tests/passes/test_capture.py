@@ -62,6 +62,7 @@ class Encoder(nn.Cell):
             return x * 2 + y * 3
         return ops.tanh(x)
 """
+by_trace_first = pytest.mark.parametrize("files", breadth_but(["trace", "auto"], "trace"), indirect=True)
 BAKED = {
     "branch": "reads what is in a tensor, by __bool__",
     "item": "reads what is in a tensor, by item",
@@ -220,7 +221,7 @@ def test_what_has_no_kernel_in_a_graph_runs_as_python_and_harms_nothing(pair):
         assert np.allclose(one.asnumpy(), other.asnumpy(), atol=1e-5)
 
 
-@pytest.mark.parametrize("files", breadth_but(["trace", "auto"], "trace"), indirect=True)
+@by_trace_first
 def test_a_new_model_never_answers_with_the_graph_of_one_that_is_gone(pair):
     """MindSpore finds a recording by the identity of its function; a bare trace had 296 of 300 wrong."""
     known = jit_trace._trace_compile_cache
@@ -246,7 +247,7 @@ def test_it_records_below_code_without_a_source(pair):
     assert not refused(new)
 
 
-@pytest.mark.parametrize("files", breadth_but(["trace", "auto"], "trace"), indirect=True)
+@by_trace_first
 def test_a_few_sets_of_shapes_are_kept_and_all_are_answered(pair):
     old, new = pair("syntax")
     for rows in (*range(1, 13), 12, 1, 5):

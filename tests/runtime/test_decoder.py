@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sampling import breadth_but
+from sampling import breadth_but, slow_but
 
 import rewriter
 from rewriter.runtime import loader
@@ -150,12 +150,9 @@ STEPS = {
     "mindnlp beside an encoder": (lambda: lm_head(add_cross_attention=True), STATES),
     "generation beside an encoder": (lambda: generation_decoder(add_cross_attention=True), STATES),
 }
-FAST_STEPS = ("bundled beside an encoder",)
 
 
-@pytest.mark.parametrize(
-    "name", [item if item in FAST_STEPS else pytest.param(item, marks=pytest.mark.slow) for item in STEPS]
-)
+@pytest.mark.parametrize("name", slow_but(STEPS, "bundled beside an encoder"))
 def test_steps_on_a_cache(name: str) -> None:
     """Two tokens, and then one by one on what is remembered: the twin answers as the original does."""
     make, states = STEPS[name]
